@@ -1,0 +1,54 @@
+// START HERE for models/: a trained, immutable object that answers questions, and what it may be able to answer.
+// Estimators are const after loading and safe to use from any number of threads.
+#ifndef CREAMERY_MODELS_ESTIMATOR_H_
+#define CREAMERY_MODELS_ESTIMATOR_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "creamery/v1/model.pb.h"
+#include "proto/support/stop_token.h"
+
+namespace creamery {
+
+// The ability to answer as a normalised density p(theta) of d parameters, in their units.
+// All arrays are row-major float64; n is given by the size of the outputs.
+class Density {
+ public:
+  virtual ~Density() = default;
+
+  virtual int64_t num_parameters() const = 0;
+
+  // theta: (n, d), finite -> log_prob: (n,), natural log; -inf on or outside the support's bounds, never NaN.
+  // Bit-identical whatever n is. CANCELLED or DEADLINE_EXCEEDED from `stop`.
+  virtual absl::Status LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
+                               const StopToken& stop) const = 0;
+
+  // u: (n, d) in (0, 1) -> theta: (n, d). Uniform u give draws from p. Inside the support's bounds, always.
+  virtual absl::Status PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
+                                      const StopToken& stop) const = 0;
+};
+
+// A trained model in memory.
+class Estimator {
+ public:
+  virtual ~Estimator() = default;
+
+  virtual const v1::ModelVersion& description() const = 0;  // spec, signature, training, log_evidence
+  // Bytes of memory this holds, for the server's cache.
+  virtual int64_t memory_bytes() const = 0;
+
+  // Each ability, or null. The pointer lives as long as the estimator.
+  virtual const Density* density() const { return nullptr; }
+};
+
+// Draws rows [first_row, first_row + n) of the stream of `seed`: row i is a function of (seed, i) alone.
+// theta: (n, d).
+absl::Status Sample(const Density& density, uint64_t seed, int64_t first_row, absl::Span<double> theta,
+                    const StopToken& stop);
+
+}  // namespace creamery
+
+#endif  // CREAMERY_MODELS_ESTIMATOR_H_

@@ -1,0 +1,1 @@
+#include "proto/support/resource_names.h"
