@@ -1,0 +1,338 @@
+"""Rounds of `kill -9` on the server and its worker, and the proof that nothing acknowledged was lost.
+
+This process stands outside: it starts `creamery-server` and `creamery-worker`, uploads and trains through the Python
+client, and writes down what was acknowledged. A round aims at one kind of moment and counts only if the kill hit it:
+
+  upload      rows were being sent: some of the stream had left, no answer had come back
+  training    gradient steps were being taken, and no checkpoint was on its way
+  checkpoint  the worker had begun to send a checkpoint, and had not been told that it was stored
+  publish     the worker had begun to publish, and had not been told the version
+
+The worker says on its standard error when it begins and ends each of these; the kill follows the line that begins it,
+and the round counts if the line that ends it never came. At the end everything acknowledged must be there, every job
+must have finished, and `creamery-server verify` must be clean.
+
+    python tests/integration/crash_rounds.py --bin-dir build/release/bin --rounds 50
+"""
+
+import argparse
+import json
+import os
+import queue
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+
+import creamery
+
+KINDS = ("upload", "training", "checkpoint", "publish")
+BEGINS = {"training": "epoch", "checkpoint": "checkpoint begins", "publish": "publishing begins"}
+ENDS = {"checkpoint": "checkpoint stored", "publish": "published"}
+
+
+class Process:
+    """A child whose standard error is read line by line, each line with its arrival time."""
+
+    def __init__(self, argv):
+        self.argv = argv
+        self.lines = queue.Queue()
+        self.history = []
+        self.child = subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.child.stderr:
+            self.history.append(line.rstrip())
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def wait_for(self, text, timeout):
+        """True as soon as a new line contains `text`; False if the child ended or the time is over."""
+        end = time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            try:
+                line = self.lines.get(timeout=left)
+            except queue.Empty:
+                return False
+            if line is None:
+                return False
+            if text in line:
+                return True
+
+    def forget(self):
+        """Drops the lines read so far."""
+        while not self.lines.empty():
+            self.lines.get_nowait()
+
+    def kill(self):
+        """SIGKILL, and waits until every line it managed to write is in `history`."""
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait()
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            try:
+                if self.lines.get(timeout=0.1) is None:
+                    return
+            except queue.Empty:
+                pass
+
+    def alive(self):
+        return self.child.poll() is None
+
+
+class Installation:
+    """One server with its data directory and one worker of its own, each started again after it was killed."""
+
+    def __init__(self, bin_dir, directory):
+        self.bin_dir = bin_dir
+        self.directory = directory
+        self.data = os.path.join(directory, "data")
+        self.tokens = os.path.join(directory, "tokens")
+        with open(self.tokens, "w") as f:
+            f.write("person-token person\nworker-token worker worker\n")
+        os.chmod(self.tokens, 0o600)
+        self.worker_token = os.path.join(directory, "worker-token")
+        with open(self.worker_token, "w") as f:
+            f.write("worker-token\n")
+        os.chmod(self.worker_token, 0o600)
+        self.port = 0
+        self.server = None
+        self.worker = None
+
+    def start_server(self):
+        port_file = os.path.join(self.directory, "port")
+        if os.path.exists(port_file):
+            os.remove(port_file)
+        self.server = Process([
+            os.path.join(self.bin_dir, "creamery-server"), f"--listen=127.0.0.1:{self.port}", f"--data={self.data}",
+            "--local_workers=0", f"--port_file={port_file}", "--lease_seconds=4", f"--token_file={self.tokens}"])
+        end = time.monotonic() + 20
+        while not (os.path.exists(port_file) and os.path.getsize(port_file)):
+            if not self.server.alive() or time.monotonic() > end:
+                raise RuntimeError("the server did not start: " + " | ".join(self.server.history[-5:]))
+            time.sleep(0.005)
+        with open(port_file) as f:
+            self.address = f.read().strip()
+        self.port = int(self.address.rsplit(":", 1)[1])  # the same port again after a restart
+
+    def start_worker(self):
+        self.worker = Process([
+            os.path.join(self.bin_dir, "creamery-worker"), f"--server={self.address}",
+            f"--token-file={self.worker_token}", "--checkpoint-seconds=0"])
+
+    def ensure(self):
+        if self.server is None or not self.server.alive():
+            self.start_server()
+        if self.worker is None or not self.worker.alive():
+            self.start_worker()
+
+    def client(self):
+        return creamery.Client(self.address, token="person-token")
+
+
+class Rounds:
+    def __init__(self, installation, seed):
+        self.site = installation
+        self.random = random.Random(seed)
+        self.numbers = np.random.default_rng(seed)
+        self.uploads = {}   # name -> rows acknowledged
+        self.jobs = []      # names of acknowledged jobs
+        self.aliases = {}
+        self.hits = {kind: 0 for kind in KINDS}
+        self.victims = {"server": 0, "worker": 0}
+        self.counter = 0
+
+    def new_name(self, what):
+        self.counter += 1
+        return f"crash/{what}-{self.counter}"
+
+    def prepare(self):
+        self.site.ensure()
+        with self.site.client() as client:
+            self.small = "crash/small"
+            client.datasets.upload(self.small, self.numbers.normal(size=(400, 2)), names=["a", "b"])
+            self.uploads[self.small] = 400
+
+    def queue_job(self, epochs):
+        """Queues a training and records it only once it is acknowledged."""
+        with self.site.client() as client:
+            job = client.train(self.new_name("model"), client.datasets.get(self.small),
+                               creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=epochs,
+                                            patience=epochs, seed=self.counter))
+            self.jobs.append(job.name)
+            return job.name
+
+    def victim(self):
+        # Whichever was killed less often, so that both get their share of every kind.
+        return min(self.victims, key=lambda v: (self.victims[v], self.random.random()))
+
+    def strike(self, victim):
+        self.victims[victim] += 1
+        (self.site.server if victim == "server" else self.site.worker).kill()
+
+    def upload(self):
+        """Kills the server while rows are on their way. Returns True if the upload was hit."""
+        name = self.new_name("upload")
+        rows = self.numbers.normal(size=(400_000, 3))
+        acknowledged = threading.Event()
+        begun = threading.Event()
+
+        def send():
+            try:
+                with self.site.client() as client:
+                    begun.set()
+                    client.datasets.upload(name, rows, names=["a", "b", "c"])
+                    self.uploads[name] = len(rows)
+                    acknowledged.set()
+            except creamery.CreameryError:
+                pass
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        begun.wait(10)
+        # A temporary file of the blob store is growing: rows have arrived.
+        end = time.monotonic() + 10
+        seen = False
+        while time.monotonic() < end and not acknowledged.is_set() and not seen:
+            seen = growing_bytes(self.site.data) > 65536
+        time.sleep(self.random.random() * 0.01)
+        if acknowledged.is_set() or not seen:
+            thread.join()
+            return False
+        self.strike("server")
+        hit = not acknowledged.is_set()
+        thread.join()
+        return hit
+
+    def job_moment(self, kind):
+        """Kills server or worker at a moment of a training. Returns True if it was hit."""
+        self.site.worker.forget()
+        self.queue_job(epochs=4 if kind == "publish" else 40)
+        if not self.site.worker.wait_for(BEGINS[kind], 60):
+            return False
+        if kind != "training":
+            time.sleep(self.random.random() * 0.004)
+        worker = self.site.worker
+        victim = self.victim()
+        before = len(worker.history)
+        self.strike(victim)
+        if victim == "worker":
+            said = worker.history
+        else:
+            said = worker.history[:before + 1]
+            time.sleep(0.02)
+        if kind == "training":
+            return True
+        begun = max((i for i, line in enumerate(said) if BEGINS[kind] in line), default=None)
+        return begun is not None and not any(ENDS[kind] in line for line in said[begun:])
+
+    def round(self, kind):
+        self.site.ensure()
+        hit = self.upload() if kind == "upload" else self.job_moment(kind)
+        if hit:
+            self.hits[kind] += 1
+        return hit
+
+    def finish(self, timeout):
+        """Waits for every acknowledged job; returns the problems found."""
+        problems = []
+        self.site.ensure()
+        with self.site.client() as client:
+            end = time.monotonic() + timeout
+            for name in self.jobs:
+                while True:
+                    self.site.ensure()
+                    job = client.job(name)
+                    state = str(job.state)
+                    if any(s in state for s in ("SUCCEEDED", "FAILED", "CANCELLED")):
+                        if "SUCCEEDED" not in state:
+                            problems.append(f"{name} ended as {state}")
+                        break
+                    if time.monotonic() > end:
+                        problems.append(f"{name} is still {state}")
+                        break
+                    time.sleep(0.1)
+                if "SUCCEEDED" in state:
+                    model = job.result(progress=False)
+                    if not np.isfinite(model.log_prob(np.zeros((1, 2)))).all():
+                        problems.append(f"{name}: its model does not answer")
+            for name, rows in self.uploads.items():
+                try:
+                    got = client.datasets.get(name).num_rows
+                except creamery.CreameryError as error:
+                    problems.append(f"{name} was acknowledged and is gone: {error}")
+                    continue
+                if got != rows:
+                    problems.append(f"{name} has {got} rows, {rows} were acknowledged")
+        return problems
+
+
+def growing_bytes(data):
+    """Bytes in files of the blob store that are not blobs yet."""
+    total = 0
+    for folder, _, files in os.walk(os.path.join(data, "blobs")):
+        for name in files:
+            if len(name) != 64:
+                try:
+                    total += os.stat(os.path.join(folder, name)).st_size
+                except OSError:
+                    pass  # renamed or removed meanwhile
+    return total
+
+
+def run(bin_dir, rounds, seed=1, log=print):
+    """Runs until `rounds` rounds have hit, a quarter of them of each kind. Returns (report, problems)."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        site = Installation(bin_dir, directory)
+        trial = Rounds(site, seed)
+        tried = 0
+        try:
+            trial.prepare()
+            wanted = {kind: rounds // len(KINDS) + (i < rounds % len(KINDS)) for i, kind in enumerate(KINDS)}
+            while any(trial.hits[k] < wanted[k] for k in KINDS) and tried < 5 * rounds:
+                kind = trial.random.choice([k for k in KINDS if trial.hits[k] < wanted[k]])
+                tried += 1
+                hit = trial.round(kind)
+                log(f"round {tried}: {kind} {'hit' if hit else 'missed'}   {trial.hits}")
+            problems = [f"only {trial.hits[k]} of {wanted[k]} rounds hit a {k}" for k in KINDS
+                        if trial.hits[k] < wanted[k]]
+            problems += trial.finish(timeout=600)
+        finally:
+            for process in (site.worker, site.server):
+                if process is not None and process.alive():
+                    process.kill()
+        verify = subprocess.run([os.path.join(bin_dir, "creamery-server"), "verify", f"--data={site.data}"],
+                                capture_output=True, text=True)
+        if verify.returncode != 0:
+            problems.append("verify: " + verify.stdout + verify.stderr)
+        report = {"rounds_tried": tried, "hits": trial.hits, "killed": trial.victims, "jobs": len(trial.jobs),
+                  "uploads_acknowledged": len(trial.uploads), "verify_exit": verify.returncode,
+                  "seconds": round(time.monotonic() - start, 1)}
+        return report, problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--bin-dir", default="build/release/bin")
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    report, problems = run(args.bin_dir, args.rounds, args.seed, log=lambda line: print(line, flush=True))
+    print(json.dumps(report))
+    for problem in problems:
+        print("PROBLEM:", problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
