@@ -1,1 +1,248 @@
 #include "proto/support/rows.h"
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "proto/support/array.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr int kMaxParameters = 4096;
+constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kMaxDescriptionBytes = 4096;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+bool Increasing(double lower, double upper) {
+  // The width must be finite too: the density is its inverse.
+  return std::isfinite(lower) && std::isfinite(upper) && lower < upper && std::isfinite(upper - lower);
+}
+
+absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
+  switch (prior.density_case()) {
+    case v1::Prior::kUniform:
+      if (Increasing(prior.uniform().lower(), prior.uniform().upper())) return absl::OkStatus();
+      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is uniform(", prior.uniform().lower(), ", ",
+                                                     prior.uniform().upper(), "), expected finite lower < upper"));
+    case v1::Prior::kNormal:
+      if (std::isfinite(prior.normal().mean()) && std::isfinite(prior.normal().stddev()) &&
+          prior.normal().stddev() > 0) {
+        return absl::OkStatus();
+      }
+      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is normal(", prior.normal().mean(), ", ",
+                                                     prior.normal().stddev(),
+                                                     "), expected a finite mean and a finite stddev > 0"));
+    case v1::Prior::kLogUniform:
+      if (prior.log_uniform().lower() > 0 && Increasing(prior.log_uniform().lower(), prior.log_uniform().upper())) {
+        return absl::OkStatus();
+      }
+      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is log_uniform(",
+                                                     prior.log_uniform().lower(), ", ", prior.log_uniform().upper(),
+                                                     "), expected finite 0 < lower < upper"));
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("prior of '", name, "' has no density, expected uniform, normal or log_uniform"));
+  }
+}
+
+absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
+  const std::string& name = parameter.name();
+  if (name.empty() || name.size() > kMaxNameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("parameter ", index, " has a name of ", name.size(),
+                                                   " characters, expected 1 to ", kMaxNameBytes));
+  }
+  for (const char c : name) {
+    if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("parameter ", index, " is named '", name, "', expected no white space or control characters"));
+    }
+  }
+  if (parameter.has_prior()) {
+    if (parameter.derived()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", name, "' is derived and has an analytic prior, expected one or the other"));
+    }
+    ABSL_RETURN_IF_ERROR(CheckPrior(name, parameter.prior()));
+  }
+  const double lower = parameter.has_lower() ? parameter.lower() : -kInf;
+  const double upper = parameter.has_upper() ? parameter.upper() : kInf;
+  // A bound that is given must be a number; one that is absent is infinite.
+  if ((parameter.has_lower() && !std::isfinite(lower)) || (parameter.has_upper() && !std::isfinite(upper)) ||
+      !(lower < upper)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bounds of '", name, "' are ", lower, " and ", upper, ", expected finite lower < upper"));
+  }
+  const bool bounded_prior = parameter.prior().has_uniform() || parameter.prior().has_log_uniform();
+  const Bounds bounds = BoundsOf(parameter);
+  if (bounded_prior &&
+      ((parameter.has_lower() && lower != bounds.lower) || (parameter.has_upper() && upper != bounds.upper))) {
+    return absl::InvalidArgumentError(absl::StrCat("'", name, "' has bounds ", lower, " and ", upper,
+                                                   " beside a prior on [", bounds.lower, ", ", bounds.upper,
+                                                   "], expected the prior's bounds or none"));
+  }
+  return absl::OkStatus();
+}
+
+// A column of one number per row, there if and only if the schema has it.
+absl::StatusOr<std::vector<double>> ParseColumn(absl::string_view what, bool expected, bool given,
+                                                const v1::Array& array, int64_t num_rows) {
+  if (expected != given) {
+    return absl::InvalidArgumentError(expected ? absl::StrCat(what, " is missing, the dataset has it in every row")
+                                               : absl::StrCat(what, " is given, the dataset was created without it"));
+  }
+  if (!expected) return std::vector<double>();
+  if (array.dtype() == v1::UINT8) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " has dtype UINT8, expected FLOAT64, FLOAT32 or INT64"));
+  }
+  return ToDoubles(what, array, {num_rows});
+}
+
+// NaN and +inf are errors, -inf is a likelihood of zero.
+absl::Status CheckLogLikelihood(absl::string_view what, const std::vector<double>& values, int64_t first_row) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < kInf) continue;
+    return absl::InvalidArgumentError(absl::StrCat(what, " has ", std::isnan(values[i]) ? "nan" : "inf", " in row ",
+                                                   first_row + static_cast<int64_t>(i),
+                                                   ", expected finite numbers or -inf"));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ColumnNames(const v1::Dataset& schema) {
+  std::vector<std::string> names;
+  for (const v1::Parameter& parameter : schema.parameters()) names.push_back(parameter.name());
+  return names;
+}
+
+}  // namespace
+
+absl::Status CheckSchema(const v1::Dataset& schema) {
+  if (schema.parameters_size() < 1 || schema.parameters_size() > kMaxParameters) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the dataset has ", schema.parameters_size(), " parameters, expected 1 to ", kMaxParameters));
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < schema.parameters_size(); ++i) {
+    ABSL_RETURN_IF_ERROR(CheckParameter(schema.parameters(i), i));
+    if (!names.insert(schema.parameters(i).name()).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("two parameters are named '", schema.parameters(i).name(), "', expected different names"));
+    }
+  }
+  if (schema.row_kind() == v1::ROW_KIND_UNSPECIFIED || !v1::RowKind_IsValid(schema.row_kind())) {
+    return absl::InvalidArgumentError(absl::StrCat("row_kind is ", static_cast<int>(schema.row_kind()),
+                                                   ", expected INDEPENDENT, MCMC or NESTED_SAMPLING"));
+  }
+  if (schema.has_log_likelihood_birth() && !schema.has_log_likelihood()) {
+    return absl::InvalidArgumentError("the dataset has log_likelihood_birth, which needs log_likelihood beside it");
+  }
+  if (schema.row_kind() == v1::NESTED_SAMPLING && !schema.has_log_likelihood_birth()) {
+    return absl::InvalidArgumentError(
+        "row_kind is NESTED_SAMPLING, which needs the columns log_likelihood and log_likelihood_birth");
+  }
+  if (schema.has_log_evidence() &&
+      !(std::isfinite(schema.log_evidence().value()) && std::isfinite(schema.log_evidence().error()) &&
+        schema.log_evidence().error() >= 0)) {
+    return absl::InvalidArgumentError(absl::StrCat("log_evidence is ", schema.log_evidence().value(), " with error ",
+                                                   schema.log_evidence().error(),
+                                                   ", expected finite numbers and an error >= 0"));
+  }
+  if (schema.description().size() > kMaxDescriptionBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
+                                                   " bytes, expected at most ", kMaxDescriptionBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RowBlock> ParseRows(const v1::Dataset& schema, const v1::Rows& rows, int64_t first_row) {
+  const int64_t d = schema.parameters_size();
+  if (!rows.has_theta())
+    return absl::InvalidArgumentError(absl::StrCat("theta is missing, expected shape (n, ", d, ")"));
+  if (rows.theta().dtype() == v1::INT64 || rows.theta().dtype() == v1::UINT8) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("theta has dtype ", DTypeName(rows.theta().dtype()), ", expected FLOAT32 or FLOAT64"));
+  }
+  RowBlock block;
+  ABSL_ASSIGN_OR_RETURN(block.theta, ToDoubles("theta", rows.theta(), {-1, d}));
+  ABSL_RETURN_IF_ERROR(CheckFinite("theta", block.theta, d, ColumnNames(schema), first_row));
+  const int64_t n = block.num_rows = rows.theta().shape(0);
+
+  ABSL_ASSIGN_OR_RETURN(block.weight, ParseColumn("weight", schema.has_weight(), rows.has_weight(), rows.weight(), n));
+  ABSL_RETURN_IF_ERROR(CheckFinite("weight", block.weight, 1, {}, first_row));
+  for (size_t i = 0; i < block.weight.size(); ++i) {
+    if (block.weight[i] < 0) {
+      return absl::InvalidArgumentError(absl::StrCat("weight is ", block.weight[i], " in row ",
+                                                     first_row + static_cast<int64_t>(i), ", expected at least 0"));
+    }
+  }
+  if (schema.has_chain() != rows.has_chain()) {
+    return absl::InvalidArgumentError(schema.has_chain() ? "chain is missing, the dataset has it in every row"
+                                                         : "chain is given, the dataset was created without it");
+  }
+  if (schema.has_chain()) {
+    ABSL_ASSIGN_OR_RETURN(block.chain, ToInt64s("chain", rows.chain(), {n}));
+  }
+  ABSL_ASSIGN_OR_RETURN(block.log_likelihood, ParseColumn("log_likelihood", schema.has_log_likelihood(),
+                                                          rows.has_log_likelihood(), rows.log_likelihood(), n));
+  ABSL_RETURN_IF_ERROR(CheckLogLikelihood("log_likelihood", block.log_likelihood, first_row));
+  ABSL_ASSIGN_OR_RETURN(block.log_likelihood_birth,
+                        ParseColumn("log_likelihood_birth", schema.has_log_likelihood_birth(),
+                                    rows.has_log_likelihood_birth(), rows.log_likelihood_birth(), n));
+  ABSL_RETURN_IF_ERROR(CheckLogLikelihood("log_likelihood_birth", block.log_likelihood_birth, first_row));
+  return block;
+}
+
+v1::Rows MakeRows(const v1::Dataset& schema, const RowBlock& block, int64_t begin, int64_t end) {
+  const int64_t n = end - begin;
+  const int64_t d = schema.parameters_size();
+  const auto column = [&](const std::vector<double>& values) {
+    return FromDoubles(absl::MakeConstSpan(values).subspan(begin, n), {n});
+  };
+  v1::Rows rows;
+  *rows.mutable_theta() = FromDoubles(absl::MakeConstSpan(block.theta).subspan(begin * d, n * d), {n, d});
+  if (schema.has_weight()) *rows.mutable_weight() = column(block.weight);
+  if (schema.has_chain()) {
+    *rows.mutable_chain() = FromInt64s(absl::MakeConstSpan(block.chain).subspan(begin, n), {n});
+  }
+  if (schema.has_log_likelihood()) *rows.mutable_log_likelihood() = column(block.log_likelihood);
+  if (schema.has_log_likelihood_birth()) *rows.mutable_log_likelihood_birth() = column(block.log_likelihood_birth);
+  return rows;
+}
+
+Bounds BoundsOf(const v1::Parameter& parameter) {
+  switch (parameter.prior().density_case()) {
+    case v1::Prior::kUniform:
+      return {parameter.prior().uniform().lower(), parameter.prior().uniform().upper()};
+    case v1::Prior::kLogUniform:
+      return {parameter.prior().log_uniform().lower(), parameter.prior().log_uniform().upper()};
+    default:
+      return {parameter.has_lower() ? parameter.lower() : -kInf, parameter.has_upper() ? parameter.upper() : kInf};
+  }
+}
+
+double LogPrior(const v1::Prior& prior, double theta) {
+  switch (prior.density_case()) {
+    case v1::Prior::kUniform: {
+      const v1::UniformPrior& uniform = prior.uniform();
+      if (!(theta >= uniform.lower() && theta <= uniform.upper())) return -kInf;
+      return -std::log(uniform.upper() - uniform.lower());
+    }
+    case v1::Prior::kNormal: {
+      const double z = (theta - prior.normal().mean()) / prior.normal().stddev();
+      return -.5 * z * z - std::log(prior.normal().stddev()) - .5 * std::log(2 * M_PI);
+    }
+    case v1::Prior::kLogUniform: {
+      const v1::LogUniformPrior& uniform = prior.log_uniform();
+      if (!(theta >= uniform.lower() && theta <= uniform.upper())) return -kInf;
+      return -std::log(theta) - std::log(std::log(uniform.upper()) - std::log(uniform.lower()));
+    }
+    default:
+      return -kInf;
+  }
+}
+
+}  // namespace creamery
