@@ -125,6 +125,7 @@ class Registry {
   // RUNNING -> QUEUED. `counts`: this attempt counts if no checkpoint was accepted since the last counted one;
   // when `max_counted` attempts have counted, the job ends as FAILED with `reason` instead. A job with
   // cancel_requested ends as CANCELLED.
+  // An empty token is the server itself, which after a restart does not know the worker's: only job and attempt are compared.
   virtual absl::StatusOr<v1::Job> Requeue(const LeaseKey& lease, bool counts, int max_counted, const std::string& reason,
                                           absl::Time now) = 0;
   // RUNNING -> SUCCEEDED: the artifact becomes the next version of the job's model, made if needed, and the checkpoints
