@@ -1,0 +1,89 @@
+#include "server/rpc/unary.h"
+
+#include <memory>
+#include <utility>
+
+namespace creamery {
+namespace {
+
+// Authentication and the checks that every method shares.
+absl::StatusOr<Call> Admit(const RpcRuntime& runtime, const grpc::CallbackServerContext& context,
+                           const google::protobuf::Message& request, Role role, const StopSource& stop) {
+  absl::StatusOr<std::string> principal = AuthenticateCall(runtime, context, role);
+  if (!principal.ok()) return principal.status();
+  if (absl::Status status = CheckNoUnknownFields(request); !status.ok()) return status;
+  return Call{*std::move(principal), stop.token()};
+}
+
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryReactor(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+               const google::protobuf::Message& request, Role role, Work work,
+               std::function<absl::Status(const Call&)> handler)
+      : context_(context), handler_(std::move(handler)), stop_(DeadlineOf(*context)) {
+    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_);
+    absl::Status status = call.status();
+    if (status.ok()) {
+      call_ = *std::move(call);
+      status = Dispatch(runtime, work, [this] { Run(); });
+    }
+    if (!status.ok()) Finish(ToGrpcStatus(status, context_));
+  }
+  void OnCancel() override { stop_.RequestStop(); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Run() {
+    absl::Status status = call_.stop.Check();
+    if (status.ok()) status = RunGuarded([this] { return handler_(call_); });
+    Finish(ToGrpcStatus(status, context_));
+  }
+
+  grpc::CallbackServerContext* const context_;
+  const std::function<absl::Status(const Call&)> handler_;
+  StopSource stop_;
+  Call call_;
+};
+
+class LaterReactor final : public grpc::ServerUnaryReactor {
+ public:
+  LaterReactor(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+               const google::protobuf::Message& request, Role role, std::function<void(const Call&, UnaryDone)> handler,
+               std::function<void()> on_cancel)
+      : on_cancel_(std::move(on_cancel)), stop_(DeadlineOf(*context)) {
+    const UnaryDone done = [this, context](const absl::Status& status) { Finish(ToGrpcStatus(status, context)); };
+    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_);
+    absl::Status status = call.status();
+    if (status.ok()) {
+      status = Dispatch(runtime, Work::Disk(),
+                        [call = *std::move(call), done, handler = std::move(handler)] { handler(call, done); });
+    }
+    if (!status.ok()) done(status);
+  }
+  void OnCancel() override {
+    stop_.RequestStop();
+    if (on_cancel_ != nullptr) on_cancel_();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  const std::function<void()> on_cancel_;
+  StopSource stop_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* HandleUnary(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+                                      const google::protobuf::Message& request, Role role, Work work,
+                                      std::function<absl::Status(const Call&)> handler) {
+  return new UnaryReactor(runtime, context, request, role, work, std::move(handler));
+}
+
+grpc::ServerUnaryReactor* HandleUnaryLater(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+                                           const google::protobuf::Message& request, Role role,
+                                           std::function<void(const Call&, UnaryDone)> handler,
+                                           std::function<void()> on_cancel) {
+  return new LaterReactor(runtime, context, request, role, std::move(handler), std::move(on_cancel));
+}
+
+}  // namespace creamery
