@@ -55,8 +55,8 @@ class JobBoard {
   using JobListener = std::function<void(const absl::StatusOr<v1::Job>&)>;
   // What the worker should do now; an error (ABORTED: the lease is lost) ends the subscription.
   using OrderListener = std::function<void(const absl::StatusOr<v1::HeartbeatResponse>&)>;
-  // A lease, or none in the time given, or an error. Called once, without a lock.
-  using LeaseListener = std::function<void(absl::StatusOr<std::optional<LeaseGrant>>)>;
+  // A lease, or none in the time given, or an error. Called once.
+  using LeaseListener = std::function<void(const absl::StatusOr<std::optional<LeaseGrant>>&)>;
 
   // Reads the queue and what was running. `registry` must outlive the board.
   static absl::StatusOr<std::unique_ptr<JobBoard>> Create(Registry& registry, Options options);

@@ -1,0 +1,34 @@
+// What a job may ask for, and whether an artifact is what a job asked for.
+#ifndef CREAMERY_SERVER_JOBS_JOB_CHECK_H_
+#define CREAMERY_SERVER_JOBS_JOB_CHECK_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "creamery/v1/dataset.pb.h"
+#include "creamery/v1/job.pb.h"
+#include "creamery/v1/model.pb.h"
+#include "proto/support/resource_names.h"
+
+namespace creamery {
+
+// The dataset a new job names. INVALID_ARGUMENT if the job has no work or a name of it is malformed.
+absl::StatusOr<DatasetName> DatasetOf(const v1::Job& job);
+
+// `job` reduced to what its creator may say, its spec with every default written out, so that a worker of a later
+// version trains what was asked for. INVALID_ARGUMENT for an unknown or repeated parameter (the message lists the right
+// ones), a bad spec, or a model that is not in `parent`.
+absl::StatusOr<v1::Job> CheckNewJob(const ProjectName& parent, const v1::Job& job, const v1::Dataset& dataset);
+
+// "maf", "nsf": the name of the case in EstimatorSpec; empty if there is none.
+std::string FamilyOf(const v1::Job& job);
+
+// Loads the artifact and returns its description. FAILED_PRECONDITION naming what is not as the job asked: job,
+// dataset, revision, digest, parameters, spec. `dataset` is the job's, at its pinned revision. DATA_LOSS for bad bytes.
+absl::StatusOr<v1::ModelVersion> CheckArtifact(const v1::Job& job, const v1::Dataset& dataset,
+                                               std::string artifact_bytes);
+
+}  // namespace creamery
+
+#endif  // CREAMERY_SERVER_JOBS_JOB_CHECK_H_
