@@ -30,7 +30,7 @@ class RandomStream {
 
   // 64 uniform bits; `index` and `sub` count freely (e.g. row and column).
   uint64_t Bits(uint64_t index, uint32_t sub = 0) const;
-  // Uniform in the open interval (0, 1), multiples of 2^-53 shifted by half a step.
+  // Uniform in the open interval (0, 1): multiples of 2^-52, shifted by half a step.
   double Uniform(uint64_t index, uint32_t sub = 0) const;
   // Standard normal, by inversion.
   double Normal(uint64_t index, uint32_t sub = 0) const;

@@ -10,7 +10,8 @@
 
 namespace creamery {
 
-// theta: (n, d) -> log_prob: (n,), natural log, in theta's units; -inf where a column is at or beyond a bound; never NaN.
+// theta: (n, d) -> log_prob: (n,), natural log, in theta's units; -inf where a column is at or beyond a bound; never
+// NaN.
 absl::Status PlanLogProb(const Plan& plan, absl::Span<const double> theta, absl::Span<double> log_prob,
                          const StopToken& stop);
 

@@ -16,8 +16,9 @@
 
 namespace creamery {
 
-// A monotonic rational-quadratic spline of [0, 1] onto itself (Durkan et al. 2019, arXiv:1906.04032, eqs. 4-8) with K bins:
-// K + 1 knots, increasing from (0, 0) to (1, 1), and the slope at every knot, free at the ends. Empty: the identity.
+// A monotonic rational-quadratic spline of [0, 1] onto itself (Durkan et al. 2019, arXiv:1906.04032, eqs. 4-8) with K
+// bins: K + 1 knots, increasing from (0, 0) to (1, 1), and the slope at every knot, free at the ends. Empty: the
+// identity.
 struct SplineKnots {
   std::vector<double> x;
   std::vector<double> y;
@@ -27,10 +28,10 @@ struct SplineKnots {
 // One column: theta -> t -> u or t directly -> y.
 //   t = theta | log(theta - origin) | log(origin - theta)        (kLinear | kLogAbove | kLogBelow)
 //   kStandardized:  y = (t - shift) / scale
-//   kUnit, kProbit: u = (t - lower) / (upper - lower)                                        without zoom (zoom_scale 0)
-//                   u = (F(t) - F(lower)) / (F(upper) - F(lower)), F(t) = Phi((t - zoom_center) / zoom_scale)  with zoom;
-//                   then lower and upper may be infinite
-//                   u = spline(u), if there is one
+//   kUnit, kProbit: u = (t - lower) / (upper - lower)                                        without zoom (zoom_scale
+//   0)
+//                   u = (F(t) - F(lower)) / (F(upper) - F(lower)), F(t) = Phi((t - zoom_center) / zoom_scale)  with
+//                   zoom; then lower and upper may be infinite u = spline(u), if there is one
 //   kUnit:          y = u
 //   kProbit:        y = (Phi^-1(u) - shift) / scale
 // theta at or beyond a bound has density 0.
@@ -58,14 +59,15 @@ struct Linear {
   std::vector<float> bias;    // (out)
 };
 
-// One autoregressive layer (Germain et al. 2015, arXiv:1502.03509). Position i = 0..d-1 takes input column order[i]; the
-// network sees inputs in the order of positions, and what it says of position i depends on positions < i alone.
+// One autoregressive layer (Germain et al. 2015, arXiv:1502.03509). Position i = 0..d-1 takes input column order[i];
+// the network sees inputs in the order of positions, and what it says of position i depends on positions < i alone.
 // Hidden units have degrees 1..d-1 (for d = 1 there are none but the bias speaks) in increasing order within each
 // hidden layer: a unit of degree m sees positions < m (0-based) and is seen by positions >= m.
 // Activations are tanh; the last map is linear. `outputs_per_position` numbers for position i lie together at
 // i * outputs_per_position.
 //   kAffine:  (mu, alpha): z_i = (y_i - mu) exp(-alpha), ladj = -sum alpha       (Papamakarios et al. 2017, eq. 4)
-//   kSpline:  (K widths, K heights, K + 1 slopes), unconstrained: widths = kMinBin + (1 - K kMinBin) softmax, so heights,
+//   kSpline:  (K widths, K heights, K + 1 slopes), unconstrained: widths = kMinBin + (1 - K kMinBin) softmax, so
+//   heights,
 //             slopes = kMinSlope + softplus(s + log(exp(1 - kMinSlope) - 1)), so that 0 means slope 1; then the spline
 //             of SplineKnots maps y_i in [0, 1] to z_i.
 // Column order[i] of the output is z_i: columns keep their places.
@@ -92,8 +94,9 @@ struct Plan {
   int64_t d() const { return static_cast<int64_t>(columns.size()); }
 };
 
-// INTERNAL or DATA_LOSS-worthy inconsistencies as one message: shapes, finite weights, masks that hold (an entry that the
-// degrees forbid is 0), permutations, knots that increase. OK means the interpreter can run it without another check.
+// INTERNAL or DATA_LOSS-worthy inconsistencies as one message: shapes, finite weights, masks that hold (an entry that
+// the degrees forbid is 0), permutations, knots that increase. OK means the interpreter can run it without another
+// check.
 absl::Status CheckPlan(const Plan& plan);
 
 // To and from the tensors of an artifact, all names starting with `prefix` ("member0/").

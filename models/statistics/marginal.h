@@ -2,8 +2,8 @@
 // D_KL = E_P[log P - log pi], d_G = 2 Var_P[log P - log pi] (Handley & Lemos 2019, arXiv:1903.06682, eqs. 5 and 9).
 //
 // E_P[log P] comes from the samples, by cross-fitting: members that saw a row overestimate it, members that did not
-// underestimate it, so the estimate is the middle and half the gap the approximation error. The prior's part is averaged
-// over draws from the density.
+// underestimate it, so the estimate is the middle and half the gap the approximation error. The prior's part is
+// averaged over draws from the density.
 #ifndef CREAMERY_MODELS_STATISTICS_MARGINAL_H_
 #define CREAMERY_MODELS_STATISTICS_MARGINAL_H_
 
@@ -25,16 +25,16 @@ struct MarginalStatistics {
   std::vector<v1::Warning> warnings;
 };
 
-// The prior in the posterior model's parameter order: analytic (one per parameter), or a trained density whose parameters
-// are the same ones in any order.
+// The prior in the posterior model's parameter order: analytic (one per parameter), or a trained density whose
+// parameters are the same ones in any order.
 struct MarginalPrior {
   std::vector<v1::Prior> analytic;
   const Estimator* model = nullptr;  // must outlive the call
 };
 
 // The prior a request chose: the declared one, given analytic ones, or `prior_model` (null unless a model was chosen).
-// FAILED_PRECONDITION naming the parameters without a prior (never assumed uniform); INVALID_ARGUMENT for unknown names,
-// bad numbers, or a prior model of other parameters.
+// FAILED_PRECONDITION naming the parameters without a prior (never assumed uniform); INVALID_ARGUMENT for unknown
+// names, bad numbers, or a prior model of other parameters.
 absl::StatusOr<MarginalPrior> ChoosePrior(const v1::Signature& signature, const v1::PriorChoice& choice,
                                           const Estimator* prior_model);
 

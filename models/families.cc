@@ -1,0 +1,112 @@
+#include "models/families.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/type_resolver_util.h>
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "models/flows/flow_estimator.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr char kFormat[] = "creamery-artifact";
+constexpr int kFormatVersion = 1;
+
+// JSON of the same message is the same text: maps go by key.
+std::string ToJson(const google::protobuf::Message& message) {
+  std::string binary;
+  {
+    google::protobuf::io::StringOutputStream stream(&binary);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  const std::unique_ptr<google::protobuf::util::TypeResolver> resolver(
+      google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com",
+                                                               google::protobuf::DescriptorPool::generated_pool()));
+  std::string json;
+  const auto status = google::protobuf::util::BinaryToJsonString(
+      resolver.get(), absl::StrCat("type.googleapis.com/", message.GetDescriptor()->full_name()), binary, &json);
+  return status.ok() ? json : std::string();
+}
+
+// FAILED_PRECONDITION for a format newer than this program, DATA_LOSS for what is not an artifact.
+absl::Status CheckFormat(const Safetensors& artifact) {
+  const auto format = artifact.metadata().find("format");
+  if (format == artifact.metadata().end() || format->second != kFormat) {
+    return absl::DataLossError(absl::StrCat("not an artifact: metadata 'format' is not '", kFormat, "'"));
+  }
+  const auto text = artifact.metadata().find("format_version");
+  int version = 0;
+  if (text == artifact.metadata().end() || !absl::SimpleAtoi(text->second, &version) || version < 1) {
+    return absl::DataLossError("the artifact's 'format_version' is missing or not a positive number");
+  }
+  if (version > kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("the artifact has format version ", version,
+                                                      ", this program reads up to ", kFormatVersion,
+                                                      "; install a newer creamery"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Span<const Family> Families() {
+  static constexpr Family kFamilies[] = {
+      {"maf", v1::EstimatorSpec::kMaf, &FlowEstimator::Load},
+      {"nsf", v1::EstimatorSpec::kNsf, &FlowEstimator::Load},
+  };
+  return kFamilies;
+}
+
+std::vector<std::string> FamilyNames() {
+  std::vector<std::string> names;
+  for (const Family& family : Families()) names.emplace_back(family.name);
+  return names;
+}
+
+absl::StatusOr<const Family*> FindFamily(const v1::EstimatorSpec& spec) {
+  for (const Family& family : Families()) {
+    if (family.spec_case == spec.family_case()) return &family;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("the spec names no family that is known here; the families are ",
+                                                 absl::StrJoin(FamilyNames(), ", ")));
+}
+
+absl::StatusOr<v1::ModelVersion> ReadDescription(const Safetensors& artifact) {
+  ABSL_RETURN_IF_ERROR(CheckFormat(artifact));
+  const auto text = artifact.metadata().find("description");
+  if (text == artifact.metadata().end()) return absl::DataLossError("the artifact's description is missing");
+  v1::ModelVersion description;
+  const auto status = google::protobuf::util::JsonStringToMessage(text->second, &description);
+  if (!status.ok()) {
+    return absl::DataLossError(absl::StrCat("the artifact's description cannot be read: ", status.ToString()));
+  }
+  if (description.signature().parameters().empty()) {
+    return absl::DataLossError("the artifact's description has no parameters");
+  }
+  return description;
+}
+
+void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact) {
+  artifact.SetMetadata("format", kFormat);
+  artifact.SetMetadata("format_version", absl::StrCat(kFormatVersion));
+  artifact.SetMetadata("description", ToJson(description));
+}
+
+absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(std::string artifact_bytes) {
+  ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(std::move(artifact_bytes)));
+  ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
+  const auto family = FindFamily(description.spec());
+  if (!family.ok()) return absl::DataLossError(absl::StrCat("the artifact's ", family.status().message()));
+  return (*family)->load(std::move(description), artifact);
+}
+
+}  // namespace creamery

@@ -1,0 +1,267 @@
+#include "models/statistics/held_out.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "models/statistics/weights.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr double kLargestLostWeight = 0.01;
+constexpr double kFloorQuantile = 1e-4;
+constexpr int kVolumeRealisations = 100;
+constexpr double kFewestRows = 3;
+
+// The rows that take part, with their columns copied together.
+struct Rows {
+  std::vector<int64_t> index;  // into the input
+  std::vector<double> weight;
+  std::vector<int64_t> chain;
+  std::vector<double> out_of_fold;
+  std::vector<double> in_sample;            // mean of the members that saw the row
+  std::vector<std::vector<double>> member;  // log q of every member
+  std::vector<std::vector<double>> other;   // by shift s = 1..members-1: log q of member fold + s
+};
+
+struct Errors {
+  double mean = 0;
+  double variance = 0;
+};
+
+absl::Status CheckInput(const HeldOutInput& input) {
+  const size_t n = input.fold.size();
+  if (n == 0 || input.members < 2 || input.log_q.size() != n * input.members ||
+      (!input.weight.empty() && input.weight.size() != n) || (!input.chain.empty() && input.chain.size() != n) ||
+      (!input.dataset_row.empty() && input.dataset_row.size() != n)) {
+    return absl::InternalError(absl::StrCat("held-out statistics: ", input.members, " members, ", n, " folds, ",
+                                            input.log_q.size(), " values of log q do not fit together"));
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (input.fold[i] < 0 || input.fold[i] >= input.members) {
+      return absl::InternalError(absl::StrCat("held-out statistics: row ", i, " has fold ", input.fold[i]));
+    }
+  }
+  for (size_t i = 0; i < input.log_q.size(); ++i) {
+    if (input.log_q[i] < HUGE_VAL) continue;
+    return absl::InternalError(absl::StrCat("member ", i / n, " gives log q = ", input.log_q[i], " at row ", i % n));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Rows> GatherRows(const HeldOutInput& input) {
+  const int64_t n = static_cast<int64_t>(input.fold.size());
+  Rows rows;
+  rows.member.resize(input.members);
+  rows.other.resize(input.members - 1);
+  double lost = 0;
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double weight = input.weight.empty() ? 1 : input.weight[i];
+    if (weight == 0) continue;
+    total += weight;
+    bool finite = true;
+    double sum = 0;
+    for (int64_t m = 0; m < input.members; ++m) {
+      finite = finite && std::isfinite(input.log_q[m * n + i]);
+      sum += input.log_q[m * n + i];
+    }
+    if (!finite) {
+      lost += weight;
+      continue;
+    }
+    const double held_out = input.log_q[input.fold[i] * n + i];
+    rows.index.push_back(i);
+    rows.weight.push_back(weight);
+    if (!input.chain.empty()) rows.chain.push_back(input.chain[i]);
+    rows.out_of_fold.push_back(held_out);
+    rows.in_sample.push_back((sum - held_out) / static_cast<double>(input.members - 1));
+    for (int64_t m = 0; m < input.members; ++m) rows.member[m].push_back(input.log_q[m * n + i]);
+    for (int64_t s = 1; s < input.members; ++s) {
+      rows.other[s - 1].push_back(input.log_q[(input.fold[i] + s) % input.members * n + i]);
+    }
+  }
+  if (!(total > 0)) return absl::FailedPreconditionError("all weights are zero");
+  if (lost > kLargestLostWeight * total) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the trained density vanishes at rows that carry %.1f %% of the weight; are the declared bounds "
+        "those of the samples?",
+        100 * lost / total));
+  }
+  return rows;
+}
+
+double Covariance(const std::vector<double>& a, const std::vector<double>& b, const std::vector<double>& weight) {
+  const double mean_a = Moments(a, weight).mean;
+  const double mean_b = Moments(b, weight).mean;
+  double sum = 0;
+  double total = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    sum += weight[i] * (a[i] - mean_a) * (b[i] - mean_b);
+    total += weight[i];
+  }
+  return sum / total;
+}
+
+// Standard deviation of a few numbers, 0 for one.
+double Spread(const std::vector<double>& values) {
+  if (values.size() < 2) return 0;
+  const double n = static_cast<double>(values.size());
+  return std::sqrt(Moments(values, {}).variance * n / (n - 1));
+}
+
+std::vector<double> SquaredDeviations(const std::vector<double>& value, double mean) {
+  std::vector<double> squares(value.size());
+  for (size_t i = 0; i < value.size(); ++i) squares[i] = (value[i] - mean) * (value[i] - mean);
+  return squares;
+}
+
+Errors IndependentErrors(const Rows& rows, const WeightedMoments& moments, const std::vector<double>& squares) {
+  const double kish = KishSize(rows.weight);
+  return {std::sqrt(moments.variance / kish), std::sqrt(Moments(squares, rows.weight).variance / kish)};
+}
+
+// Squared error of a weighted mean from the scatter within likelihood shells: neighbours in log L differ by little
+// else.
+double ShellVariance(const std::vector<double>& value, const std::vector<double>& weight,
+                     const std::vector<size_t>& by_likelihood) {
+  double sum = 0;
+  double total = 0;
+  for (size_t k = 0; k < by_likelihood.size(); ++k) {
+    const size_t i = by_likelihood[k];
+    const size_t j = by_likelihood[k + 1 < by_likelihood.size() ? k + 1 : (k == 0 ? k : k - 1)];
+    total += weight[i];
+    sum += weight[i] * weight[i] * (value[i] - value[j]) * (value[i] - value[j]) / 2;
+  }
+  return sum / (total * total);
+}
+
+absl::StatusOr<Errors> NestedErrors(const HeldOutInput& input, const Rows& rows, const std::vector<double>& squares) {
+  ABSL_ASSIGN_OR_RETURN(const NestedRun run, NestedRun::Create(input.log_likelihood, input.log_likelihood_birth));
+  std::vector<size_t> dataset_row;
+  for (const int64_t i : rows.index) {
+    dataset_row.push_back(static_cast<size_t>(input.dataset_row.empty() ? i : input.dataset_row[i]));
+    if (dataset_row.back() >= input.log_likelihood.size()) {
+      return absl::InternalError(absl::StrCat("held-out statistics: row ", i, " is not in the dataset"));
+    }
+  }
+  const std::vector<double> mean_weight = run.LogWeights();
+  std::vector<double> means;
+  std::vector<double> variances;
+  for (int r = 0; r < kVolumeRealisations; ++r) {
+    const std::vector<double> realised = run.LogWeights(input.seed, r);
+    std::vector<double> log_weight;
+    for (size_t k = 0; k < dataset_row.size(); ++k) {
+      log_weight.push_back(std::log(rows.weight[k]) + realised[dataset_row[k]] - mean_weight[dataset_row[k]]);
+    }
+    const WeightedMoments moments = Moments(rows.out_of_fold, MeanOneWeights(log_weight));
+    means.push_back(moments.mean);
+    variances.push_back(moments.variance);
+  }
+  std::vector<size_t> by_likelihood(dataset_row.size());
+  std::iota(by_likelihood.begin(), by_likelihood.end(), size_t{0});
+  std::sort(by_likelihood.begin(), by_likelihood.end(), [&](size_t a, size_t b) {
+    return input.log_likelihood[dataset_row[a]] < input.log_likelihood[dataset_row[b]];
+  });
+  return Errors{std::sqrt(Moments(means, {}).variance + ShellVariance(rows.out_of_fold, rows.weight, by_likelihood)),
+                std::sqrt(Moments(variances, {}).variance + ShellVariance(squares, rows.weight, by_likelihood))};
+}
+
+absl::StatusOr<Errors> ErrorsByKind(const HeldOutInput& input, const Rows& rows, const WeightedMoments& moments) {
+  const std::vector<double> squares = SquaredDeviations(rows.out_of_fold, moments.mean);
+  switch (input.kind) {
+    case v1::INDEPENDENT:
+      return IndependentErrors(rows, moments, squares);
+    case v1::MCMC:
+      return Errors{ChainError(rows.out_of_fold, rows.weight, rows.chain),
+                    ChainError(squares, rows.weight, rows.chain)};
+    case v1::NESTED_SAMPLING:
+      return NestedErrors(input, rows, squares);
+    default:
+      return absl::InternalError("held-out statistics: rows of no known kind");
+  }
+}
+
+// The value that a fraction `quantile` of the weight lies at or below.
+double Quantile(const std::vector<double>& value, const std::vector<double>& weight, double quantile) {
+  std::vector<size_t> order(value.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return value[a] < value[b]; });
+  const double goal = quantile * std::accumulate(weight.begin(), weight.end(), 0.0);
+  double sum = 0;
+  for (const size_t i : order) {
+    sum += weight[i];
+    if (sum >= goal) return value[i];
+  }
+  return value[order.back()];
+}
+
+absl::Status CheckSize(double n_eff) {
+  if (n_eff > kFewestRows) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat("n_eff = %.1f, at least 3 are needed", n_eff));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::HeldOutStatistics> ComputeHeldOut(const HeldOutInput& input) {
+  ABSL_RETURN_IF_ERROR(CheckInput(input));
+  ABSL_ASSIGN_OR_RETURN(const Rows rows, GatherRows(input));
+  ABSL_RETURN_IF_ERROR(CheckSize(KishSize(rows.weight)));
+  const WeightedMoments moments = Moments(rows.out_of_fold, rows.weight);
+  std::vector<double> means;
+  for (const std::vector<double>& member : rows.member) means.push_back(Moments(member, rows.weight).mean);
+  std::vector<double> covariances;
+  for (const std::vector<double>& other : rows.other) {
+    covariances.push_back(Covariance(rows.out_of_fold, other, rows.weight));
+  }
+  std::vector<double> pairs;
+  for (int64_t a = 0; a < input.members; ++a) {
+    for (int64_t b = a + 1; b < input.members; ++b) {
+      pairs.push_back(Covariance(rows.member[a], rows.member[b], rows.weight));
+    }
+  }
+  ABSL_ASSIGN_OR_RETURN(const Errors errors, ErrorsByKind(input, rows, moments));
+
+  v1::HeldOutStatistics statistics;
+  statistics.set_out_of_fold_log_prob(moments.mean);
+  statistics.set_in_sample_log_prob(Moments(rows.in_sample, rows.weight).mean);
+  statistics.set_log_prob_variance(moments.variance);
+  statistics.set_log_prob_covariance(Moments(covariances, {}).mean);
+  statistics.set_member_spread(Spread(means));
+  statistics.set_covariance_spread(Spread(pairs));
+  statistics.set_chain_error(errors.mean);
+  statistics.set_variance_chain_error(errors.variance);
+  statistics.set_kish_size(KishSize(rows.weight));
+  // A constant log q has no error, and every row counts.
+  statistics.set_effective_size(errors.mean > 0 ? moments.variance / (errors.mean * errors.mean)
+                                                : statistics.kish_size());
+  statistics.set_log_prob_floor(Quantile(rows.out_of_fold, rows.weight, kFloorQuantile));
+  statistics.set_num_chains(static_cast<int64_t>(std::set<int64_t>(rows.chain.begin(), rows.chain.end()).size()));
+  return statistics;
+}
+
+absl::StatusOr<double> EffectiveRows(v1::RowKind kind, absl::Span<const double> theta, int64_t d,
+                                     absl::Span<const double> weight, absl::Span<const int64_t> chain) {
+  const int64_t n = static_cast<int64_t>(theta.size()) / d;
+  double n_eff = weight.empty() ? static_cast<double>(n) : KishSize(weight);
+  if (n > 0 && n_eff == 0) return absl::FailedPreconditionError("all weights are zero");
+  if (kind == v1::MCMC) {
+    std::vector<double> column(n);
+    for (int64_t j = 0; j < d; ++j) {
+      for (int64_t i = 0; i < n; ++i) column[i] = theta[i * d + j];
+      const double size = AutocorrelationSize(column, weight, chain);
+      if (size > 0) n_eff = std::min(n_eff, size);  // 0: a constant column, which other checks refuse
+    }
+  }
+  ABSL_RETURN_IF_ERROR(CheckSize(n_eff));
+  return n_eff;
+}
+
+}  // namespace creamery
