@@ -2,6 +2,7 @@
 # Installs Debian's packages for Creamery on Debian 12 or 13, as root or with sudo. Does nothing when all are there.
 # usage: deploy/install.sh build    to compile everything, tests included
 #        deploy/install.sh test     and to run the tests (Python client, walls)
+#        deploy/install.sh lint     and to check with clang
 #        deploy/install.sh run      to run creamery-server and creamery: no LibTorch
 #        deploy/install.sh worker   and to run creamery-worker
 set -euo pipefail
@@ -10,7 +11,8 @@ set -euo pipefail
 version=${VERSION_ID:-unknown}
 
 build_packages=(build-essential cmake ninja-build libtorch-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
-  protobuf-compiler-grpc libabsl-dev libsqlite3-dev libssl-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
+  protobuf-compiler-grpc libabsl-dev libsqlite3-dev libssl-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
+  libbenchmark-dev)
 test_packages=(python3 python3-venv python3-pip openssl)
 case $version in
   12)
@@ -30,11 +32,12 @@ esac
 
 case ${1:-} in
   build) packages=("${build_packages[@]}") ;;
+  lint) packages=("${build_packages[@]}" clang clang-tidy) ;;
   test) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
   run) packages=("${run_packages[@]}") ;;
   worker) packages=("${run_packages[@]}" "${worker_packages[@]}") ;;
   *)
-    sed -n '2,6s/^# //p' "$0" >&2
+    sed -n '2,7s/^# //p' "$0" >&2
     exit 2
     ;;
 esac
@@ -57,7 +60,8 @@ fi
 log=$(mktemp /tmp/creamery-install.XXXXXX.log)
 echo "packages: installing ${missing[*]} (log: $log)"
 if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c '
-    apt-get -q update && apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"' sh "${missing[@]}" >"$log" 2>&1 </dev/null; then
+    apt-get -q update && apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"' \
+  sh "${missing[@]}" >"$log" 2>&1 </dev/null; then
   tail -30 "$log" >&2
   echo "install.sh: apt-get failed, see $log" >&2
   exit 1
