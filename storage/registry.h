@@ -3,8 +3,8 @@
 // survives `kill -9` and power loss; otherwise nothing has changed. Thread-safe.
 //
 // Codes: NOT_FOUND the named thing is not there; ALREADY_EXISTS its id is taken, or a request_id was used with other
-// content; ABORTED a stale lease or a failed expectation; FAILED_PRECONDITION wrong state; DATA_LOSS stored bytes are bad;
-// RESOURCE_EXHAUSTED the disk is full; INTERNAL a bug.
+// content; ABORTED a stale lease or a failed expectation; FAILED_PRECONDITION wrong state; DATA_LOSS stored bytes are
+// bad; RESOURCE_EXHAUSTED the disk is full; INTERNAL a bug.
 #ifndef CREAMERY_STORAGE_REGISTRY_H_
 #define CREAMERY_STORAGE_REGISTRY_H_
 
@@ -37,7 +37,8 @@ struct Caller {
   absl::Time time;
 };
 
-// Page by page: `token` is the last page's `next_token`, empty at first; opaque; INVALID_ARGUMENT if it is not one of ours.
+// Page by page: `token` is the last page's `next_token`, empty at first; opaque; INVALID_ARGUMENT if it is not one of
+// ours.
 struct PageRequest {
   int size = 50;
   std::string token;
@@ -73,6 +74,8 @@ class Registry {
   struct Options {
     // Bytes that must stay free on the disk: below, writes are refused with RESOURCE_EXHAUSTED naming the limit.
     int64_t min_free_bytes = 64 << 20;
+    // A stored blob that no row ever named is kept this long: the upload's owner may still name it after a restart.
+    absl::Duration keep_unnamed_blobs = absl::Hours(1);
   };
   // Creates the directory and the file if needed, migrates older schemas, removes temporary files of a crash.
   // FAILED_PRECONDITION if another process has it open, or if a newer program wrote it (the message says which version
@@ -125,9 +128,10 @@ class Registry {
   // RUNNING -> QUEUED. `counts`: this attempt counts if no checkpoint was accepted since the last counted one;
   // when `max_counted` attempts have counted, the job ends as FAILED with `reason` instead. A job with
   // cancel_requested ends as CANCELLED.
-  // An empty token is the server itself, which after a restart does not know the worker's: only job and attempt are compared.
-  virtual absl::StatusOr<v1::Job> Requeue(const LeaseKey& lease, bool counts, int max_counted, const std::string& reason,
-                                          absl::Time now) = 0;
+  // An empty token is the server itself, which after a restart does not know the worker's: only job and attempt are
+  // compared.
+  virtual absl::StatusOr<v1::Job> Requeue(const LeaseKey& lease, bool counts, int max_counted,
+                                          const std::string& reason, absl::Time now) = 0;
   // RUNNING -> SUCCEEDED: the artifact becomes the next version of the job's model, made if needed, and the checkpoints
   // are let go, in one transaction. `version` brings spec, signature, training, log_evidence; name, digest, size, time
   // and creator are set here. The same call again by the same lease returns the same version.
@@ -156,7 +160,8 @@ class Registry {
                                                          const std::string& artifact_digest) = 0;
 
   // --- Upkeep
-  // Unlinks blobs that no row names, under the writer's lock. Returns how many.
+  // Unlinks blobs that no row names any more, or that are older than keep_unnamed_blobs and never were named, unless a
+  // guard protects them; under the writer's lock. Returns how many files are gone.
   virtual absl::StatusOr<int> CollectGarbage() = 0;
   // Checks SQLite's integrity, foreign keys, every blob's digest and every row's references; one line per problem.
   virtual absl::StatusOr<std::vector<std::string>> Verify() = 0;

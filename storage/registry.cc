@@ -1,0 +1,95 @@
+#include "storage/registry.h"
+
+#include <algorithm>
+#include <set>
+
+#include "storage/registry_impl.h"
+
+namespace creamery {
+namespace {
+
+constexpr absl::Duration kAnswersKept = absl::Hours(7 * 24);
+
+constexpr char kUnreferenced[] =
+    "SELECT digest FROM blobs AS b WHERE NOT EXISTS (SELECT 1 FROM parts WHERE digest = b.digest) AND NOT EXISTS "
+    "(SELECT 1 FROM checkpoints WHERE digest = b.digest) AND NOT EXISTS (SELECT 1 FROM versions WHERE digest = "
+    "b.digest)";
+
+absl::StatusOr<std::vector<std::string>> Texts(Database& db, const char* sql) {
+  Statement query(db, sql);
+  std::vector<std::string> texts;
+  while (true) {
+    ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+    if (!more) return texts;
+    texts.push_back(query.Text(0));
+  }
+}
+
+}  // namespace
+
+int PageSize(const PageRequest& page) { return page.size < 1 ? 50 : std::min(page.size, 1000); }
+
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, const Options& options) {
+  const std::string file = directory + "/registry.sqlite";
+  ABSL_RETURN_IF_ERROR(MakeDirectories(directory));
+  ABSL_ASSIGN_OR_RETURN(File lock, LockFile(directory + "/lock"));
+  ABSL_ASSIGN_OR_RETURN(auto writer, Database::Open(file, Database::Access::kReadWrite));
+  ABSL_ASSIGN_OR_RETURN(auto blobs, FileBlobStore::Open(directory + "/blobs", options.min_free_bytes));
+  const int64_t oldest = absl::ToUnixSeconds(absl::Now() - kAnswersKept);
+  const absl::Status pruned = writer->Run("DELETE FROM requests WHERE unix_seconds < ?", oldest);
+  // A full disk must not keep the server from starting: what is there can be read, and deleted.
+  if (!pruned.ok() && !absl::IsResourceExhausted(pruned)) return pruned;
+  ABSL_ASSIGN_OR_RETURN(auto reader, Database::Open(file, Database::Access::kReadOnly));
+  ABSL_RETURN_IF_ERROR(SyncDirectory(directory));
+  return std::make_unique<RegistryImpl>(directory, options, std::move(lock), std::move(blobs), std::move(writer),
+                                        std::move(reader));
+}
+
+absl::StatusOr<bool> RegistryImpl::FindAnswer(Database& db, const Caller& caller, std::string* first_answer) {
+  if (caller.request_digest.empty()) return absl::InternalError("a request_id came without a request_digest");
+  Statement query(db, "SELECT digest, response FROM requests WHERE principal = ? AND request_id = ?", caller.principal,
+                  caller.request_id);
+  ABSL_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return false;
+  if (query.Text(0) != caller.request_digest) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("request_id '", caller.request_id, "' was used for a request with other content: use a new one"));
+  }
+  *first_answer = query.Text(1);
+  return true;
+}
+
+absl::Status RegistryImpl::SaveAnswer(Database& db, const Caller& caller, const std::string& answer) {
+  return db.Run("INSERT INTO requests (principal, request_id, digest, response, unix_seconds) VALUES (?, ?, ?, ?, ?)",
+                caller.principal, caller.request_id, caller.request_digest, Bytes{answer},
+                absl::ToUnixSeconds(caller.time));
+}
+
+absl::StatusOr<int> RegistryImpl::CollectGarbage() {
+  MutexLock lock(&writer_mu_);
+  Database& db = *writer_;
+  // Rows first, files second: a crash between the two leaves orphans, which a later round finds.
+  std::set<std::string> released;
+  ABSL_RETURN_IF_ERROR(Transact(db, TransactionKind::kWrite, [&]() -> absl::Status {
+    ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> unreferenced, Texts(db, kUnreferenced));
+    for (const std::string& digest : unreferenced) {
+      if (blobs_->IsGuarded(digest)) continue;
+      ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM blobs WHERE digest = ?", digest));
+      released.insert(digest);
+    }
+    return absl::OkStatus();
+  }));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> named, Texts(db, "SELECT digest FROM blobs ORDER BY digest"));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<FileBlobStore::Entry> files, blobs_->List());
+  const absl::Time newest_orphan = absl::Now() - options_.keep_unnamed_blobs;
+  int removed = 0;
+  for (const FileBlobStore::Entry& entry : files) {
+    if (std::binary_search(named.begin(), named.end(), entry.digest)) continue;
+    if (released.count(entry.digest) == 0 && entry.modified > newest_orphan) continue;
+    ABSL_ASSIGN_OR_RETURN(const bool gone, blobs_->Remove(entry.digest));
+    removed += gone ? 1 : 0;
+  }
+  return removed;
+}
+
+}  // namespace creamery

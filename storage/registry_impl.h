@@ -1,0 +1,142 @@
+// Registry over SQLite and a directory of blobs; the methods of each resource are in registry_{resource}.cc.
+// One writer behind a mutex; readers have a connection of their own and never wait for a writer's fsync.
+#ifndef CREAMERY_STORAGE_REGISTRY_IMPL_H_
+#define CREAMERY_STORAGE_REGISTRY_IMPL_H_
+
+#include <google/protobuf/empty.pb.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "proto/support/mutex.h"
+#include "proto/support/status_macros.h"
+#include "storage/database.h"
+#include "storage/file_blob_store.h"
+#include "storage/file_system.h"
+#include "storage/records.h"
+#include "storage/registry.h"
+
+namespace creamery {
+
+class RegistryImpl final : public Registry {
+ public:
+  RegistryImpl(std::string directory, const Options& options, File lock, std::unique_ptr<FileBlobStore> blobs,
+               std::unique_ptr<Database> writer, std::unique_ptr<Database> reader)
+      : directory_(std::move(directory)),
+        options_(options),
+        lock_(std::move(lock)),
+        blobs_(std::move(blobs)),
+        writer_(std::move(writer)),
+        reader_(std::move(reader)) {}
+
+  BlobStore& blobs() override { return *blobs_; }
+
+  absl::StatusOr<v1::Project> CreateProject(const Caller& caller, const ProjectName& name,
+                                            const std::string& description) override;
+  absl::StatusOr<v1::Project> GetProject(const ProjectName& name) override;
+  absl::StatusOr<Page<v1::Project>> ListProjects(const PageRequest& page) override;
+
+  absl::StatusOr<v1::Dataset> CreateDataset(const Caller& caller, const DatasetName& name,
+                                            const v1::Dataset& schema) override;
+  absl::StatusOr<v1::Dataset> AppendPart(const Caller& caller, const DatasetName& name, const DatasetPart& part,
+                                         int64_t expected_num_rows) override;
+  absl::StatusOr<v1::Dataset> GetDataset(const DatasetName& name) override;
+  absl::StatusOr<v1::Dataset> GetDatasetRevision(const DatasetName& name, int64_t revision,
+                                                 std::vector<DatasetPart>* parts) override;
+  absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const PageRequest& page) override;
+  absl::Status DeleteDataset(const Caller& caller, const DatasetName& name) override;
+
+  absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const v1::Job& job) override;
+  absl::StatusOr<v1::Job> GetJob(const JobName& name) override;
+  absl::StatusOr<Page<v1::Job>> ListJobs(const ProjectName& parent, const PageRequest& page) override;
+  absl::StatusOr<std::vector<v1::Job>> JobsInState(v1::JobState state) override;
+  absl::StatusOr<v1::Job> RequestCancel(const Caller& caller, const JobName& name) override;
+  absl::StatusOr<v1::Job> StartAttempt(const JobName& name, const std::string& token, const std::string& worker,
+                                       absl::Time now) override;
+  absl::Status CheckLease(const LeaseKey& lease) override;
+  absl::Status SaveProgress(const LeaseKey& lease, const v1::Progress& progress) override;
+  absl::Status AddCheckpoint(const LeaseKey& lease, const std::string& digest) override;
+  absl::StatusOr<std::vector<std::string>> Checkpoints(const JobName& name) override;
+  absl::StatusOr<v1::Job> Requeue(const LeaseKey& lease, bool counts, int max_counted, const std::string& reason,
+                                  absl::Time now) override;
+  absl::StatusOr<v1::ModelVersion> Complete(const LeaseKey& lease, const v1::ModelVersion& version,
+                                            const std::string& artifact_digest, absl::Time now) override;
+  absl::StatusOr<v1::Job> Fail(const LeaseKey& lease, const v1::JobError& error, absl::Time now) override;
+
+  absl::StatusOr<v1::Model> GetModel(const ModelName& name) override;
+  absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const PageRequest& page) override;
+  absl::StatusOr<v1::ModelVersion> GetVersion(const ModelName& name, int64_t number) override;
+  absl::StatusOr<Page<v1::ModelVersion>> ListVersions(const ModelName& name, const PageRequest& page) override;
+  absl::StatusOr<std::vector<ModelHead>> ModelHeads() override;
+  absl::StatusOr<v1::Model> SetAlias(const Caller& caller, const ModelName& name, const std::string& alias,
+                                     int64_t version, int64_t expected_version) override;
+  absl::StatusOr<v1::Model> UpdateLabels(const Caller& caller, const ModelName& name,
+                                         const std::map<std::string, std::string>& labels) override;
+  absl::Status DeleteVersion(const Caller& caller, const ModelName& name, int64_t number) override;
+  absl::StatusOr<v1::ModelVersion> ImportVersion(const Caller& caller, const ModelName& name,
+                                                 const v1::ModelVersion& version,
+                                                 const std::string& artifact_digest) override;
+
+  absl::StatusOr<int> CollectGarbage() override;
+  absl::StatusOr<std::vector<std::string>> Verify() override;
+
+ private:
+  // What only frees space or ends things may use the space kept free; what adds may not.
+  enum class Space { kKeepReserve, kUseReserve };
+
+  // Runs `body(Database&)`, which returns a Status or StatusOr, as one transaction of the writer.
+  template <typename Body>
+  auto Write(Space space, const Body& body) -> decltype(body(std::declval<Database&>())) {
+    MutexLock lock(&writer_mu_);
+    if (space == Space::kKeepReserve) ABSL_RETURN_IF_ERROR(CheckFreeSpace(directory_, 0, options_.min_free_bytes));
+    Database& db = *writer_;
+    return Transact(db, TransactionKind::kWrite, [&] { return body(db); });
+  }
+
+  // The same, once for each request id of a principal: a repeat gets the first answer, a message of type T.
+  template <typename T, typename Body>
+  absl::StatusOr<T> WriteOnce(const Caller& caller, Space space, const Body& body) {
+    return Write(space, [&](Database& db) -> absl::StatusOr<T> {
+      if (caller.request_id.empty()) return body(db);
+      std::string first_answer;
+      ABSL_ASSIGN_OR_RETURN(const bool repeated, FindAnswer(db, caller, &first_answer));
+      if (repeated) return ParseRecord<T>(absl::StrCat("request '", caller.request_id, "'"), first_answer);
+      absl::StatusOr<T> answer = body(db);
+      if (answer.ok()) ABSL_RETURN_IF_ERROR(SaveAnswer(db, caller, answer->SerializeAsString()));
+      return answer;
+    });
+  }
+  // True with the first answer if this request was answered before. ALREADY_EXISTS if its id was used for another.
+  static absl::StatusOr<bool> FindAnswer(Database& db, const Caller& caller, std::string* first_answer);
+  static absl::Status SaveAnswer(Database& db, const Caller& caller, const std::string& answer);
+
+  // Runs `body(Database&)` over one snapshot.
+  template <typename Body>
+  auto Read(const Body& body) -> decltype(body(std::declval<Database&>())) {
+    MutexLock lock(&reader_mu_);
+    Database& db = *reader_;
+    return Transact(db, TransactionKind::kRead, [&] { return body(db); });
+  }
+
+  const std::string directory_;
+  const Options options_;
+  const File lock_;
+  const std::unique_ptr<FileBlobStore> blobs_;
+
+  Mutex writer_mu_;
+  const std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(writer_mu_);
+  Mutex reader_mu_;
+  const std::unique_ptr<Database> reader_ ABSL_PT_GUARDED_BY(reader_mu_);
+};
+
+// Entries of a page and whether more follow: SQL asks for one more than this.
+int PageSize(const PageRequest& page);
+
+}  // namespace creamery
+
+#endif  // CREAMERY_STORAGE_REGISTRY_IMPL_H_

@@ -1,0 +1,180 @@
+#include "absl/strings/numbers.h"
+#include "proto/support/timestamps.h"
+#include "storage/page_token.h"
+#include "storage/registry_impl.h"
+
+namespace creamery {
+namespace {
+
+constexpr size_t kMaxLabels = 64;
+constexpr size_t kMaxLabelBytes = 63;
+
+absl::Status CheckLabels(const std::map<std::string, std::string>& labels) {
+  if (labels.size() > kMaxLabels) {
+    return absl::InvalidArgumentError(absl::StrCat(labels.size(), " labels, expected at most ", kMaxLabels));
+  }
+  for (const auto& [key, value] : labels) {
+    if (key.empty() || key.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
+      return absl::InvalidArgumentError(absl::StrCat("label '", key, "' = '", value, "', expected a key of 1 to ",
+                                                     kMaxLabelBytes, " bytes and a value of at most ", kMaxLabelBytes));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Model> RegistryImpl::GetModel(const ModelName& name) {
+  return Read([&](Database& db) -> absl::StatusOr<v1::Model> {
+    ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, name));
+    return std::move(row.model);
+  });
+}
+
+absl::StatusOr<Page<v1::Model>> RegistryImpl::ListModels(const ProjectName& parent, const PageRequest& request) {
+  const std::string listing = parent.ToString() + "/models";
+  ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
+  return Read([&](Database& db) -> absl::StatusOr<Page<v1::Model>> {
+    ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
+    const int size = PageSize(request);
+    Statement query(db, "SELECT model FROM models WHERE project = ? AND model > ? ORDER BY model LIMIT ?",
+                    parent.project, last, size + 1);
+    Page<v1::Model> page;
+    std::string key;
+    while (true) {
+      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+      if (!more) return page;
+      if (static_cast<int>(page.items.size()) == size) {
+        page.next_token = MakePageToken(listing, key);
+        return page;
+      }
+      key = query.Text(0);
+      ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, {parent.project, key}));
+      page.items.push_back(std::move(row.model));
+    }
+  });
+}
+
+absl::StatusOr<v1::ModelVersion> RegistryImpl::GetVersion(const ModelName& name, int64_t number) {
+  return Read([&](Database& db) { return LoadVersion(db, name, number); });
+}
+
+absl::StatusOr<Page<v1::ModelVersion>> RegistryImpl::ListVersions(const ModelName& name, const PageRequest& request) {
+  const std::string listing = name.ToString() + "/versions";
+  ABSL_ASSIGN_OR_RETURN(const std::string token, ParsePageToken(listing, request.token));
+  int64_t last = INT64_MAX;
+  if (!token.empty() && !absl::SimpleAtoi(token, &last)) return absl::InternalError("a page token without a number");
+  return Read([&](Database& db) -> absl::StatusOr<Page<v1::ModelVersion>> {
+    ABSL_ASSIGN_OR_RETURN(const ModelRow model, LoadModel(db, name));
+    const int size = PageSize(request);
+    Statement query(db,
+                    "SELECT number, record FROM versions WHERE model_id = ? AND number < ? "
+                    "ORDER BY number DESC LIMIT ?",
+                    model.id, last, size + 1);
+    Page<v1::ModelVersion> page;
+    int64_t key = 0;
+    while (true) {
+      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+      if (!more) return page;
+      if (static_cast<int>(page.items.size()) == size) {
+        page.next_token = MakePageToken(listing, absl::StrCat(key));
+        return page;
+      }
+      key = query.Int(0);
+      ABSL_ASSIGN_OR_RETURN(v1::ModelVersion version,
+                            ParseRecord<v1::ModelVersion>(absl::StrCat(listing, "/", key), query.Text(1)));
+      page.items.push_back(std::move(version));
+    }
+  });
+}
+
+absl::StatusOr<std::vector<ModelHead>> RegistryImpl::ModelHeads() {
+  return Read([&](Database& db) -> absl::StatusOr<std::vector<ModelHead>> {
+    std::vector<ModelHead> heads;
+    Statement query(db, "SELECT project, model FROM models ORDER BY project, model");
+    while (true) {
+      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+      if (!more) return heads;
+      ABSL_ASSIGN_OR_RETURN(const ModelRow row, LoadModel(db, {query.Text(0), query.Text(1)}));
+      ModelHead head{row.model.name(), row.model.latest_version(), {}};
+      head.aliases.insert(row.model.aliases().begin(), row.model.aliases().end());
+      heads.push_back(std::move(head));
+    }
+  });
+}
+
+absl::StatusOr<v1::Model> RegistryImpl::SetAlias(const Caller& caller, const ModelName& name, const std::string& alias,
+                                                 int64_t version, int64_t expected_version) {
+  ABSL_RETURN_IF_ERROR(CheckAlias(alias));
+  if (version < 0) return absl::InvalidArgumentError(absl::StrCat("version is ", version, ", expected 0 or more"));
+  return WriteOnce<v1::Model>(caller, Space::kUseReserve, [&](Database& db) -> absl::StatusOr<v1::Model> {
+    ABSL_ASSIGN_OR_RETURN(const ModelRow before, LoadModel(db, name));
+    const auto found = before.model.aliases().find(alias);
+    const int64_t current = found == before.model.aliases().end() ? 0 : found->second;
+    if (expected_version >= 0 && expected_version != current) {
+      return absl::AbortedError(absl::StrCat("alias '", alias, "' of '", name.ToString(), "' points at version ",
+                                             current, ", expected ", expected_version, ": somebody else changed it"));
+    }
+    if (version == 0) {
+      if (current == 0) {
+        return absl::NotFoundError(absl::StrCat("alias '", alias, "' of '", name.ToString(), "' does not exist"));
+      }
+      ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM aliases WHERE model_id = ? AND alias = ?", before.id, alias));
+    } else {
+      ABSL_RETURN_IF_ERROR(LoadVersion(db, name, version).status());
+      ABSL_RETURN_IF_ERROR(
+          db.Run("INSERT INTO aliases (model_id, alias, number) VALUES (?, ?, ?) "
+                 "ON CONFLICT (model_id, alias) DO UPDATE SET number = excluded.number",
+                 before.id, alias, version));
+    }
+    ABSL_ASSIGN_OR_RETURN(ModelRow after, LoadModel(db, name));
+    return std::move(after.model);
+  });
+}
+
+absl::StatusOr<v1::Model> RegistryImpl::UpdateLabels(const Caller& caller, const ModelName& name,
+                                                     const std::map<std::string, std::string>& labels) {
+  ABSL_RETURN_IF_ERROR(CheckLabels(labels));
+  return WriteOnce<v1::Model>(caller, Space::kKeepReserve, [&](Database& db) -> absl::StatusOr<v1::Model> {
+    ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, name));
+    row.model.mutable_labels()->clear();
+    row.model.mutable_labels()->insert(labels.begin(), labels.end());
+    v1::Model record = row.model;
+    record.clear_name();
+    record.clear_latest_version();
+    record.clear_aliases();
+    ABSL_RETURN_IF_ERROR(
+        db.Run("UPDATE models SET record = ? WHERE id = ?", Bytes{record.SerializeAsString()}, row.id));
+    return std::move(row.model);
+  });
+}
+
+absl::Status RegistryImpl::DeleteVersion(const Caller& caller, const ModelName& name, int64_t number) {
+  const auto body = [&](Database& db) -> absl::StatusOr<google::protobuf::Empty> {
+    ABSL_ASSIGN_OR_RETURN(const ModelRow row, LoadModel(db, name));
+    ABSL_RETURN_IF_ERROR(LoadVersion(db, name, number).status());
+    for (const auto& [alias, target] : row.model.aliases()) {
+      if (target != number) continue;
+      return absl::FailedPreconditionError(absl::StrCat("version ", number, " of '", name.ToString(),
+                                                        "' is what alias '", alias,
+                                                        "' points at: move or remove the alias first"));
+    }
+    ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM versions WHERE model_id = ? AND number = ?", row.id, number));
+    return google::protobuf::Empty();
+  };
+  return WriteOnce<google::protobuf::Empty>(caller, Space::kUseReserve, body).status();
+}
+
+absl::StatusOr<v1::ModelVersion> RegistryImpl::ImportVersion(const Caller& caller, const ModelName& name,
+                                                             const v1::ModelVersion& version,
+                                                             const std::string& artifact_digest) {
+  ABSL_RETURN_IF_ERROR(CheckId("model id", name.model));
+  return WriteOnce<v1::ModelVersion>(caller, Space::kKeepReserve, [&](Database& db) {
+    v1::ModelVersion record = version;
+    *record.mutable_create_time() = ToTimestamp(caller.time);
+    record.set_creator(caller.principal);
+    return PublishVersion(db, *blobs_, name, std::move(record), artifact_digest);
+  });
+}
+
+}  // namespace creamery
