@@ -1,0 +1,169 @@
+"""The registry of models, `client.models`."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Optional, Union
+
+from creamery import _names
+from creamery._model import Model
+from creamery._transport import Transport
+from creamery.v1 import model_pb2, model_service_pb2
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A named sequence of versions.
+
+    Attributes:
+        name: full name, `projects/{project}/models/{model}`.
+        latest_version: number of the newest version, 0 if there is none.
+        aliases: version number by alias.
+        labels: free labels.
+    """
+
+    name: str
+    latest_version: int
+    aliases: Dict[str, int]
+    labels: Dict[str, str]
+
+
+def _summary(proto: model_pb2.Model) -> ModelSummary:
+    return ModelSummary(proto.name, proto.latest_version, dict(proto.aliases), dict(proto.labels))
+
+
+class Models:
+    """The models of a server, `client.models`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self, name: str) -> ModelSummary:
+        """Describes one model.
+
+        Raises:
+            NotFoundError: there is none.
+
+        Example:
+            >>> client.models.get("planck/cosmo").aliases
+            {'production': 3}
+        """
+        request = model_service_pb2.GetModelRequest(name=_names.model(name))
+        return _summary(self._transport.call("GetModel", request))
+
+    def list(self, project: str) -> List[ModelSummary]:
+        """The models of a project by name.
+
+        Example:
+            >>> [model.name for model in client.models.list("planck")]
+            ['projects/planck/models/cosmo']
+        """
+        request = model_service_pb2.ListModelsRequest(parent=f"projects/{_names.project_id(project)}")
+        return [_summary(proto) for proto in self._transport.pages("ListModels", request, "models")]
+
+    def versions(self, name: str) -> List[Model]:
+        """All versions of a model, newest first.
+
+        Example:
+            >>> [version.version for version in client.models.versions("planck/cosmo")]
+            [2, 1]
+        """
+        request = model_service_pb2.ListVersionsRequest(parent=_names.model(name))
+        return [Model(self._transport, each) for each in self._transport.pages("ListVersions", request, "versions")]
+
+    def set_alias(
+        self, name: str, alias: str, version: int, expected_version: Optional[int] = None
+    ) -> ModelSummary:
+        """Points an alias at a version.
+
+        Args:
+            name: `planck/cosmo`.
+            alias: starts with a letter and is not `latest`.
+            version: version number.
+            expected_version: version it must point at before (0: none).
+
+        Raises:
+            AbortedError: `expected_version` does not hold.
+            NotFoundError: there is no such version.
+
+        Example:
+            >>> client.models.set_alias("planck/cosmo", "production", 3).aliases
+            {'production': 3}
+        """
+        request = model_service_pb2.SetAliasRequest(
+            name=_names.model(name), alias=alias, version=version, expected_version=expected_version
+        )
+        return _summary(self._transport.call("SetAlias", request))
+
+    def remove_alias(self, name: str, alias: str) -> ModelSummary:
+        """Removes an alias.
+
+        Example:
+            >>> client.models.remove_alias("planck/cosmo", "production").aliases
+            {}
+        """
+        return self.set_alias(name, alias, 0)
+
+    def update_labels(self, name: str, labels: Mapping[str, str]) -> ModelSummary:
+        """Replaces the labels of a model.
+
+        Example:
+            >>> client.models.update_labels("planck/cosmo", {"paper": "2407.12345"}).labels
+            {'paper': '2407.12345'}
+        """
+        request = model_service_pb2.UpdateLabelsRequest(name=_names.model(name), labels=labels)
+        return _summary(self._transport.call("UpdateLabels", request))
+
+    def delete_version(self, name: str) -> None:
+        """Deletes a version, `planck/cosmo@3`; requests that hold it finish.
+
+        Raises:
+            FailedPreconditionError: an alias points at it.
+
+        Example:
+            >>> client.models.delete_version("planck/cosmo@1")
+        """
+        self._transport.call("DeleteVersion", model_service_pb2.DeleteVersionRequest(name=_names.version(name)))
+
+    def export(self, name: str, path: Union[str, Path]) -> Path:
+        """Writes the artifact of a version to a file; see `Model.export`.
+
+        Example:
+            >>> client.models.export("planck/cosmo@production", "cosmo.safetensors")
+            PosixPath('cosmo.safetensors')
+        """
+        return Model.open(self._transport, _names.version(name)).export(path)
+
+    def import_(self, name: str, path: Union[str, Path], request_id: Optional[str] = None) -> Model:
+        """Stores an artifact as the next version of a model, made if it does not exist.
+
+        Args:
+            name: `planck/cosmo`; its project must exist.
+            path: the file.
+            request_id: makes a repeat safe; chosen at random if not given.
+
+        Returns:
+            The new version.
+
+        Raises:
+            InvalidArgumentError: the file is not an artifact.
+
+        Example:
+            >>> client.models.import_("planck/cosmo", "cosmo.safetensors").version
+            4
+        """
+        parent, path, request_id = _names.model(name), Path(path), request_id or uuid.uuid4().hex
+
+        def requests() -> Iterator[model_service_pb2.ImportVersionRequest]:
+            yield model_service_pb2.ImportVersionRequest(parent=parent, request_id=request_id)
+            with open(path, "rb") as file:
+                for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
+                    yield model_service_pb2.ImportVersionRequest(chunk=chunk)
+
+        with open(path, "rb"):  # a missing file is reported here, not from inside the stream
+            pass
+        return Model(self._transport, self._transport.upload("ImportVersion", requests))

@@ -1,0 +1,137 @@
+"""Analytic priors of single parameters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Union
+
+from creamery._errors import InvalidArgumentError
+from creamery.v1 import dataset_pb2
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform density between two bounds, in the parameter's unit.
+
+    Example:
+        >>> creamery.Uniform(0.0, 1.0)
+        Uniform(lower=0.0, upper=1.0)
+    """
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal density; `stddev` is the standard deviation, not the variance.
+
+    Example:
+        >>> creamery.Normal(0.0, 2.0)
+        Normal(mean=0.0, stddev=2.0)
+    """
+
+    mean: float
+    stddev: float
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """Density proportional to 1/theta between two positive bounds.
+
+    Example:
+        >>> creamery.LogUniform(1e-3, 1.0)
+        LogUniform(lower=0.001, upper=1.0)
+    """
+
+    lower: float
+    upper: float
+
+
+Prior = Union[Uniform, Normal, LogUniform]
+PriorLike = Union[Prior, str, Tuple[Any, ...], Sequence[Any], dataset_pb2.Prior]
+
+_KINDS: Dict[str, Callable[[float, float], Prior]] = {"uniform": Uniform, "normal": Normal, "gaussian": Normal, "loguniform": LogUniform}
+_EXPECTED = "uniform(lower,upper), normal(mean,stddev) or loguniform(lower,upper)"
+_CALL = re.compile(r"\s*([A-Za-z_]+)\s*\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)\s*")
+
+
+def _make(kind: str, first: Any, second: Any, given: Any) -> Prior:
+    cls = _KINDS.get(kind.lower().replace("_", ""))
+    try:
+        if cls is not None:
+            return cls(float(first), float(second))
+    except (TypeError, ValueError):
+        pass
+    raise InvalidArgumentError(f"prior is {given!r}, expected {_EXPECTED}")
+
+
+def parse(given: PriorLike) -> Prior:
+    """A prior from what people write.
+
+    Args:
+        given: a prior; a text like "uniform(0,1)"; a tuple like ("normal", 0, 1); or (lower, upper) for a uniform one.
+
+    Raises:
+        InvalidArgumentError: it is none of these.
+
+    Example:
+        >>> parse("loguniform(1e-3, 1)")
+        LogUniform(lower=0.001, upper=1.0)
+    """
+    if isinstance(given, (Uniform, Normal, LogUniform)):
+        return given
+    if isinstance(given, dataset_pb2.Prior):
+        return from_proto(given)
+    if isinstance(given, str):
+        found = _CALL.fullmatch(given)
+        if found is not None:
+            return _make(found.group(1), found.group(2), found.group(3), given)
+    elif isinstance(given, (tuple, list)):
+        if len(given) == 2:
+            return _make("uniform", given[0], given[1], given)
+        if len(given) == 3 and isinstance(given[0], str):
+            return _make(given[0], given[1], given[2], given)
+    raise InvalidArgumentError(f"prior is {given!r}, expected {_EXPECTED}")
+
+
+def to_proto(given: PriorLike) -> dataset_pb2.Prior:
+    """The message of a prior, given in any form that `parse` takes."""
+    prior = parse(given)
+    if isinstance(prior, Uniform):
+        return dataset_pb2.Prior(uniform=dataset_pb2.UniformPrior(lower=prior.lower, upper=prior.upper))
+    if isinstance(prior, Normal):
+        return dataset_pb2.Prior(normal=dataset_pb2.NormalPrior(mean=prior.mean, stddev=prior.stddev))
+    return dataset_pb2.Prior(log_uniform=dataset_pb2.LogUniformPrior(lower=prior.lower, upper=prior.upper))
+
+
+def from_proto(message: dataset_pb2.Prior) -> Prior:
+    """The prior of a message.
+
+    Raises:
+        InvalidArgumentError: the message has no density that this client knows.
+    """
+    case = message.WhichOneof("density")
+    if case == "uniform":
+        return Uniform(message.uniform.lower, message.uniform.upper)
+    if case == "normal":
+        return Normal(message.normal.mean, message.normal.stddev)
+    if case == "log_uniform":
+        return LogUniform(message.log_uniform.lower, message.log_uniform.upper)
+    raise InvalidArgumentError("prior has no density that this client knows")
+
+
+def mapping_to_proto(priors: Mapping[str, PriorLike]) -> Dict[str, dataset_pb2.Prior]:
+    """Messages by parameter name; an error names the parameter.
+
+    Raises:
+        InvalidArgumentError: a prior cannot be read.
+    """
+    messages = {}
+    for name, prior in priors.items():
+        try:
+            messages[name] = to_proto(prior)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"parameter {name!r}: {error.message}") from None
+    return messages

@@ -1,0 +1,73 @@
+"""A progress bar on a terminal or in a notebook, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional, Type
+
+if TYPE_CHECKING:
+    from creamery._jobs import JobStatus
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressDisplay:
+    """Shows how far a job is, on standard error. Nothing at all unless `enabled`."""
+
+    def __init__(self, title: str, enabled: bool) -> None:
+        self._title = title
+        self._enabled = enabled
+        self._bar: Any = None
+        self._task: Any = None
+        self._last_line = -_SECONDS_BETWEEN_LINES
+        self._last_text = ""
+
+    def __enter__(self) -> ProgressDisplay:
+        if not self._enabled:
+            return self
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        if console.is_terminal or console.is_jupyter:
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, TextColumn("{task.fields[detail]}"), console=console)
+            self._task = self._bar.add_task(self._title, total=1.0, detail="")
+            self._bar.start()
+        return self
+
+    def update(self, status: JobStatus) -> None:
+        """Shows a new status."""
+        if not self._enabled:
+            return
+        ended = status.state not in ("QUEUED", "RUNNING")
+        detail = describe(status)
+        if self._bar is not None:
+            done = 1.0 if status.state == "SUCCEEDED" else status.progress.fraction
+            self._bar.update(self._task, completed=done, detail=detail, refresh=ended)
+        elif ended or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            text = f"{self._title}: {detail}"
+            if text != self._last_text:
+                print(text, file=sys.stderr, flush=True)
+            self._last_line, self._last_text = time.monotonic(), text
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def describe(status: JobStatus) -> str:
+    """One line: `member 2/4, epoch 31, held-out loss 1.234 (best 1.230), 12 s left`."""
+    progress = status.progress
+    if status.state != "RUNNING" or progress.members == 0:
+        return status.state.lower()
+    text = f"member {progress.member + 1}/{progress.members}, epoch {progress.epoch}"
+    if progress.epoch > 0:
+        text += f", held-out loss {progress.held_out_loss:.4g} (best {progress.best_held_out_loss:.4g})"
+    if progress.seconds_left > 0:
+        text += f", at most {progress.seconds_left:.0f} s left"
+    return text

@@ -1,0 +1,70 @@
+"""Samples as frames of other packages; those are imported only when asked for."""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creamery._errors import InvalidArgumentError
+from creamery.v1 import dataset_pb2
+
+FORMATS = ("anesthetic", "getdist", "pandas")
+
+
+def check(as_: Optional[str]) -> None:
+    """Raises InvalidArgumentError unless `as_` is None or a format that convert() knows."""
+    if as_ is not None and as_ not in FORMATS:
+        raise InvalidArgumentError(f"as_ is {as_!r}, expected one of {', '.join(FORMATS)} or None")
+
+
+def bounds(parameter: dataset_pb2.Parameter) -> List[Optional[float]]:
+    """Lower and upper bound of a parameter, from its prior or its own; None for an open side."""
+    case = parameter.prior.WhichOneof("density")
+    if case in ("uniform", "log_uniform"):
+        density = getattr(parameter.prior, case)
+        return [density.lower, density.upper]
+    return [
+        parameter.lower if parameter.HasField("lower") else None,
+        parameter.upper if parameter.HasField("upper") else None,
+    ]
+
+
+def convert(
+    theta: NDArray[np.float64],
+    log_prob: Optional[NDArray[np.float64]],
+    parameters: Sequence[dataset_pb2.Parameter],
+    as_: str,
+) -> Any:
+    """The samples as a frame with names and labels.
+
+    Args:
+        theta: (n, d) samples.
+        log_prob: (n,) natural-log density or None; a column "log_prob" of a frame, -loglikes of getdist.
+        parameters: the d parameters, in order.
+        as_: one of FORMATS.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
+    names = [parameter.name for parameter in parameters]
+    labels = [parameter.label or parameter.name for parameter in parameters]
+    if as_ == "getdist":
+        import getdist
+
+        ranges = {parameter.name: bounds(parameter) for parameter in parameters}
+        loglikes = None if log_prob is None else -log_prob
+        return getdist.MCSamples(samples=theta, names=names, labels=labels, ranges=ranges, loglikes=loglikes)
+    if as_ == "anesthetic":
+        import anesthetic
+
+        math = [f"${parameter.label}$" if parameter.label else parameter.name for parameter in parameters]
+        frame = anesthetic.Samples(data=theta, columns=names, labels=math)
+    else:
+        import pandas
+
+        frame = pandas.DataFrame(theta, columns=names)
+    if log_prob is not None:
+        frame["log_prob"] = log_prob
+    return frame

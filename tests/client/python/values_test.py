@@ -1,0 +1,158 @@
+"""Estimates, warnings, errors and the progress display: no server."""
+
+import io
+import warnings
+
+import creamery
+import grpc
+import pytest
+from creamery import _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings
+from creamery.v1 import dataset_pb2, job_pb2, statistics_service_pb2
+
+
+@pytest.mark.parametrize(
+    "value, error, expected",
+    [
+        (5.5912, 0.0631, "5.59 ± 0.06"),
+        (0.1931, 0.0123, "0.193 ± 0.012"),
+        (123.4, 12.3, "123 ± 12"),
+        (1234.0, 61.0, "1230 ± 60"),
+        (1.0, 0.0996, "1.00 ± 0.10"),
+        (2.5, 0.0, "2.5 ± 0"),
+    ],
+)
+def test_an_estimate_shows_as_many_digits_as_its_error_allows(value, error, expected):
+    assert _estimate.format_with_error(value, error) == expected
+
+
+def test_an_estimate_is_a_number_with_parts_and_a_unit():
+    message = statistics_service_pb2.Estimate(value=5.5912, error=0.0631, chain_error=0.06, member_error=0.02)
+    estimate = _estimate.from_proto(message, "nats", seed=3)
+    assert float(estimate) == 5.5912
+    assert repr(estimate) == "5.59 ± 0.06 nats" == str(estimate)
+    assert estimate.parts == {"monte_carlo": 0.0, "chain": 0.06, "approximation": 0.0, "member": 0.02}
+    assert estimate.seed == 3
+
+
+@pytest.mark.parametrize(
+    "code, cls, builtin",
+    [
+        ("INVALID_ARGUMENT", creamery.InvalidArgumentError, ValueError),
+        ("NOT_FOUND", creamery.NotFoundError, LookupError),
+        ("ALREADY_EXISTS", creamery.AlreadyExistsError, Exception),
+        ("FAILED_PRECONDITION", creamery.FailedPreconditionError, Exception),
+        ("ABORTED", creamery.AbortedError, Exception),
+        ("UNAUTHENTICATED", creamery.UnauthenticatedError, Exception),
+        ("PERMISSION_DENIED", creamery.PermissionDeniedError, Exception),
+        ("RESOURCE_EXHAUSTED", creamery.ResourceExhaustedError, Exception),
+        ("UNAVAILABLE", creamery.UnavailableError, Exception),
+        ("CANCELLED", creamery.CancelledError, Exception),
+        ("DEADLINE_EXCEEDED", creamery.DeadlineExceededError, TimeoutError),
+        ("DATA_LOSS", creamery.DataLossError, Exception),
+        ("UNIMPLEMENTED", creamery.UnimplementedError, Exception),
+        ("INTERNAL", creamery.InternalError, Exception),
+        ("UNKNOWN", creamery.CreameryError, Exception),
+    ],
+)
+def test_an_error_is_chosen_by_its_code(code, cls, builtin):
+    class Failed(grpc.RpcError):
+        def code(self):
+            return grpc.StatusCode[code]
+
+        def details(self):
+            return "NOT_FOUND is only text"
+
+    error = _errors.from_rpc_error(Failed())
+    assert type(error) is cls and isinstance(error, builtin) and isinstance(error, creamery.CreameryError)
+    assert error.code is grpc.StatusCode[code] and error.message == "NOT_FOUND is only text"
+
+
+def test_a_warning_has_its_kind_and_points_at_the_caller():
+    with pytest.warns(creamery.CreameryWarning, match="planck/cosmo@1: some rows lie outside the support") as caught:
+        _warnings.warn(_warnings.names([2, 2]), "planck/cosmo@1")
+    assert [each.message.kind for each in caught] == ["OUTSIDE_SUPPORT"]
+    assert caught[0].filename == __file__
+
+
+def test_every_warning_of_the_contract_has_a_text():
+    from creamery.v1 import warning_pb2
+
+    assert set(_warnings._TEXTS) == set(warning_pb2.Warning.keys()) - {"WARNING_UNSPECIFIED"}
+
+
+def test_a_warning_from_a_newer_server_keeps_its_number():
+    assert _warnings.names([99]) == ("WARNING_99",)
+
+
+def test_a_token_file_is_read_past_comments(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text("# ours\n\nsecret alice\nother bob\n")
+    assert _transport.read_token(path) == "secret"
+    path.write_text("# nothing\n")
+    with pytest.raises(creamery.InvalidArgumentError, match="holds no token"):
+        _transport.read_token(path)
+
+
+def test_a_token_and_a_token_file_are_one_too_many(tmp_path):
+    with pytest.raises(ValueError, match="both token and token_file"):
+        creamery.Client("localhost:1", token="a", token_file=tmp_path / "b")
+
+
+def test_a_token_in_clear_over_the_network_is_warned_of():
+    with pytest.warns(creamery.CreameryWarning, match="unencrypted"):
+        creamery.Client("creamery.example.org:50051", token="a").close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        creamery.Client("127.0.0.1:50051", token="a").close()
+
+
+def test_nobody_listening_is_unavailable():
+    with creamery.Client("127.0.0.1:1") as client, pytest.raises(creamery.UnavailableError):
+        client.models.list("planck")
+
+
+def _running(epoch):
+    progress = job_pb2.Progress(
+        member=1, members=4, epoch=epoch, held_out_loss=1.25, best_held_out_loss=1.2, seconds_left=12, fraction=0.4
+    )
+    return _jobs._status(job_pb2.Job(state=job_pb2.RUNNING, progress=progress))
+
+
+def test_progress_is_one_line_for_a_person():
+    text = _progress.describe(_running(31))
+    assert text == "member 2/4, epoch 31, held-out loss 1.25 (best 1.2), at most 12 s left"
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(capsys):
+    with _progress.ProgressDisplay("planck/cosmo", True) as display:
+        for epoch in range(100):
+            display.update(_running(epoch))
+        display.update(_jobs._status(job_pb2.Job(state=job_pb2.SUCCEEDED)))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and lines[-1] == "planck/cosmo: succeeded"
+
+
+def test_progress_on_a_terminal_is_a_bar(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    with _progress.ProgressDisplay("planck/cosmo", True) as display:
+        display.update(_running(31))
+        display.update(_jobs._status(job_pb2.Job(state=job_pb2.SUCCEEDED)))
+    assert "planck/cosmo" in shown.getvalue() and "100%" in shown.getvalue()
+
+
+def test_progress_is_silent_unless_asked_for(capsys):
+    with _progress.ProgressDisplay("planck/cosmo", False) as display:
+        display.update(_running(31))
+    assert capsys.readouterr().err == ""
+
+
+def test_bounds_come_from_the_prior_or_the_parameter():
+    uniform = dataset_pb2.Parameter(name="a", prior={"uniform": {"lower": 0, "upper": 2}})
+    assert _samples.bounds(uniform) == [0, 2]
+    assert _samples.bounds(dataset_pb2.Parameter(name="a", lower=1)) == [1, None]
