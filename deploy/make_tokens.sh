@@ -1,6 +1,9 @@
 #!/bin/bash
-# Makes deploy/secrets: `tokens` for the server, `worker_token` and `client_token` for who calls it. Keeps what exists.
-# usage: deploy/make_tokens.sh [PRINCIPAL]     the client's name in the registry, default: you
+# Makes deploy/secrets for compose.yaml: `tokens` for the server, and one token each for the worker, the health check
+# and you. Keeps what exists. usage: deploy/make_tokens.sh [PRINCIPAL]     your name in the registry, default: you
+#
+# The server refuses a token file that others than its owner may read, so what the containers mount belongs to their
+# user, 10001: run this as root or have sudo.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,14 +13,16 @@ if [[ -e $secrets/tokens ]]; then
   exit 0
 fi
 random_token() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
-client_token=$(random_token)
-worker_token=$(random_token)
+client=$(random_token) worker=$(random_token) health=$(random_token)
 
+umask 077
 mkdir -p "$secrets"
-chmod 700 "$secrets"
-# Readable by the containers' uid 10001, to whom they are mounted; the folder keeps other people of this machine out.
-umask 022
-printf '%s\n' "$client_token" >"$secrets/client_token"
-printf '%s\n' "$worker_token" >"$secrets/worker_token"
-printf '%s %s\n%s worker worker\n' "$client_token" "${1:-$(id -un)}" "$worker_token" >"$secrets/tokens"
-echo "wrote $secrets/tokens, client_token, worker_token"
+printf '%s\n' "$client" >"$secrets/client_token"
+printf '%s\n' "$worker" >"$secrets/worker_token"
+printf '%s\n' "$health" >"$secrets/health_token"
+printf '%s %s\n%s worker worker\n%s health\n' "$client" "${1:-$(id -un)}" "$worker" "$health" >"$secrets/tokens.new"
+as_root=()
+[[ $(id -u) -eq 0 ]] || as_root=(sudo)
+"${as_root[@]}" chown 10001:10001 "$secrets/worker_token" "$secrets/health_token" "$secrets/tokens.new"
+mv -f "$secrets/tokens.new" "$secrets/tokens"
+echo "wrote tokens, worker_token, health_token and client_token to $secrets"

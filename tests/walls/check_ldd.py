@@ -1,7 +1,6 @@
 """The server is free of LibTorch. Usage: check_ldd.py PROGRAM FORBIDDEN...
 
-Linking it would cost the server half a second of start-up and 160 MB, and a crash of training would be a crash of
-serving.
+Linking it would cost the server start-up time and memory, and a crash of training would be a crash of serving.
 """
 
 import subprocess
