@@ -38,7 +38,10 @@ class ConsumerReactor final : public grpc::ServerReadReactor<Request> {
                   const Start& start)
       : runtime_(runtime), context_(context), response_(response), stop_(DeadlineOf(*context)) {
     absl::StatusOr<std::string> principal = AuthenticateCall(runtime, *context, role);
-    if (!principal.ok()) return End(principal.status());
+    if (!principal.ok()) {
+      End(principal.status());
+      return;
+    }
     call_ = {*std::move(principal), stop_.token()};
     consumer_ = start(call_);
     this->StartRead(&request_);

@@ -2,6 +2,7 @@
 // before has left, on a pool; a slow client holds no thread. Backpressure is the flow control of HTTP/2.
 //
 //   return HandleServerStream<v1::SampleResponse>(rpc_, context, *request, Role::kClient, Work::Disk(),
+//   Work::Compute(cost),
 //       [=](const Call& call) -> absl::StatusOr<Producer<v1::SampleResponse>> {
 //         ... checks, what can fail at once ...
 //         return Producer<v1::SampleResponse>([=](v1::SampleResponse* reply) -> absl::StatusOr<bool> {
@@ -35,14 +36,14 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
   using Start = std::function<absl::StatusOr<Producer<Response>>(const Call&)>;
 
   ProducerReactor(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
-                  const google::protobuf::Message& request, Role role, Work work, Start start)
-      : runtime_(runtime), context_(context), work_(work), start_(std::move(start)), stop_(DeadlineOf(*context)) {
+                  const google::protobuf::Message& request, Role role, Work work, Work step, Start start)
+      : runtime_(runtime), context_(context), step_(step), start_(std::move(start)), stop_(DeadlineOf(*context)) {
     absl::StatusOr<std::string> principal = AuthenticateCall(runtime, *context, role);
     absl::Status status = principal.status();
     if (status.ok()) status = CheckNoUnknownFields(request);
     if (status.ok()) {
       call_ = {*std::move(principal), stop_.token()};
-      status = Dispatch(runtime_, work_, [this] { First(); });
+      status = Dispatch(runtime_, work, [this] { First(); });
     }
     if (!status.ok()) End(status);
   }
@@ -50,7 +51,7 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
   void OnCancel() override { stop_.RequestStop(); }
   void OnWriteDone(bool ok) override {
     if (!ok) return End(absl::CancelledError("the client left before the end of the stream"));
-    DispatchNext(runtime_, work_, [this] { Next(); });
+    DispatchNext(runtime_, step_, [this] { Next(); });
   }
   void OnDone() override { delete this; }
 
@@ -64,7 +65,8 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
         return producer.status();
       });
     }
-    status.ok() ? Next() : End(status);
+    if (!status.ok()) return End(status);
+    DispatchNext(runtime_, step_, [this] { Next(); });
   }
   void Next() {
     reply_.Clear();
@@ -89,7 +91,7 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
 
   const RpcRuntime runtime_;
   grpc::CallbackServerContext* const context_;
-  const Work work_;
+  const Work step_;
   Start start_;
   StopSource stop_;
   Call call_;
@@ -99,12 +101,21 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
 
 }  // namespace internal
 
-// `start` runs where `work` belongs, and so does each step of the producer it returns.
+// `start` runs where `work` belongs; each call of the producer it returns where `step` does.
+template <typename Response>
+grpc::ServerWriteReactor<Response>* HandleServerStream(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+                                                       const google::protobuf::Message& request, Role role, Work work,
+                                                       Work step,
+                                                       typename internal::ProducerReactor<Response>::Start start) {
+  return new internal::ProducerReactor<Response>(runtime, context, request, role, work, step, std::move(start));
+}
+
+// All of it where `work` belongs.
 template <typename Response>
 grpc::ServerWriteReactor<Response>* HandleServerStream(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
                                                        const google::protobuf::Message& request, Role role, Work work,
                                                        typename internal::ProducerReactor<Response>::Start start) {
-  return new internal::ProducerReactor<Response>(runtime, context, request, role, work, std::move(start));
+  return HandleServerStream<Response>(runtime, context, request, role, work, work, std::move(start));
 }
 
 }  // namespace creamery

@@ -187,7 +187,10 @@ class ConversationReactor final : public grpc::ServerBidiReactor<Request, Respon
             [this](const Response* reply) { this->StartWrite(reply); },
             [this, context](const absl::Status& status) { this->Finish(ToGrpcStatus(status, context)); })) {
     absl::StatusOr<std::string> principal = AuthenticateCall(runtime, *context, role);
-    if (!principal.ok()) return stream_->End(principal.status());
+    if (!principal.ok()) {
+      stream_->End(principal.status());
+      return;
+    }
     call_ = {*std::move(principal), stop_.token()};
     this->StartRead(&request_);
   }

@@ -1,0 +1,62 @@
+#include "server/served_models.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "models/families.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr double kBytesPerWeight = 4;
+
+absl::StatusOr<std::unique_ptr<Estimator>> LoadVersion(Registry& registry, const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const VersionName version, VersionName::Parse(name));
+  ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion row, registry.GetVersion(version.model_name(), version.number));
+  absl::StatusOr<std::string> bytes = registry.blobs().ReadBlob(row.artifact_digest());
+  absl::Status status = bytes.status();
+  if (status.ok()) {
+    absl::StatusOr<std::unique_ptr<Estimator>> estimator = LoadEstimator(*std::move(bytes));
+    if (estimator.ok()) return estimator;
+    status = estimator.status();
+  }
+  return absl::Status(status.code(), absl::StrCat("the artifact of ", name, ": ", status.message()));
+}
+
+}  // namespace
+
+ServedModels::ServedModels(Registry& registry, ModelDirectory& directory, int64_t budget_bytes)
+    : directory_(directory),
+      cache_(budget_bytes, [&registry](const std::string& name) { return LoadVersion(registry, name); }) {}
+
+absl::StatusOr<ServedModel> ServedModels::Find(const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const VersionName asked, VersionName::Parse(name));
+  ABSL_ASSIGN_OR_RETURN(const VersionName version, directory_.Resolve(asked));
+  ServedModel model;
+  model.version = version.ToString();
+  model.estimator = cache_.Peek(model.version);
+  return model;
+}
+
+absl::StatusOr<ServedModel> ServedModels::Load(absl::StatusOr<ServedModel> found, const StopToken& stop) {
+  if (!found.ok() || found->estimator != nullptr) return found;
+  ABSL_ASSIGN_OR_RETURN(found->estimator, cache_.Get(found->version, stop));
+  return found;
+}
+
+absl::StatusOr<ServedModel> ServedModels::Acquire(const std::string& name, const StopToken& stop) {
+  return Load(Find(name), stop);
+}
+
+absl::Status ServedModels::Deleted(const VersionName& name) {
+  const absl::Status refreshed = directory_.Refresh(name.model_name());
+  cache_.Forget(name.ToString());
+  return refreshed;
+}
+
+absl::Duration EstimatedCost(const Estimator& estimator, int64_t rows) {
+  return absl::Nanoseconds(static_cast<double>(estimator.memory_bytes()) / kBytesPerWeight * static_cast<double>(rows));
+}
+
+}  // namespace creamery
