@@ -432,11 +432,18 @@ class JobBoardImpl final : public JobBoard {
       }
       const absl::StatusOr<v1::Job> ended =
           End(key, registry_.Requeue(key, counts, options_.max_counted_attempts, reason, Now()));
-      if (absl::IsAborted(ended.status()) || absl::IsNotFound(ended.status())) {
-        MutexLock lock(&mu_);
-        leases_.Remove(key.job);  // storage knows better
-      }
+      if (!ended.ok()) KeepOrForget(key);
     }
+  }
+
+  // Storage did not take a lost lease back: the disk may be full. Tries again one lease later, if the job still runs.
+  void KeepOrForget(const LeaseKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(transition_mu_) {
+    const bool gone = StateOf(key) != v1::RUNNING;
+    MutexLock lock(&mu_);
+    HeldLease* held = leases_.FindJob(key.job);
+    if (held == nullptr) return;
+    held->retry_end = Now() + options_.lease_duration;
+    if (gone) leases_.Remove(key.job);
   }
 
   void SaveProgress() {

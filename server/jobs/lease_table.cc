@@ -35,7 +35,7 @@ HeldLease* LeaseTable::FindJob(const std::string& job) {
 std::vector<LeaseKey> LeaseTable::Lost(absl::Time now) const {
   std::vector<LeaseKey> lost;
   for (const auto& [name, lease] : held_) {
-    if (now >= lease.deadline) lost.push_back(lease.key());
+    if (now >= lease.deadline && now >= lease.retry_end) lost.push_back(lease.key());
   }
   return lost;
 }

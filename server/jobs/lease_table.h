@@ -27,6 +27,7 @@ struct HeldLease {
   // Empty after a restart of the server, until the worker that held it shows a token that storage knows.
   std::string token;
   absl::Time deadline;
+  absl::Time retry_end = absl::InfinitePast();  // not ended before, after storage refused to
   bool progress_unsaved = false;
   absl::Time progress_saved = absl::InfinitePast();
   std::vector<std::shared_ptr<void>> guards;  // of blobs that no row names yet
