@@ -29,7 +29,8 @@ absl::StatusOr<const Family*> FindFamily(const v1::EstimatorSpec& spec);
 // "maf", "nsf": names of all families.
 std::vector<std::string> FamilyNames();
 
-// `spec` with every default written out for d parameters. INVALID_ARGUMENT naming the option, what was given and its range.
+// `spec` with every default written out for d parameters. INVALID_ARGUMENT naming the option, what was given and its
+// range.
 absl::StatusOr<v1::EstimatorSpec> CompleteSpec(const v1::EstimatorSpec& spec, const v1::Dataset& schema,
                                                absl::Span<const std::string> parameters);
 
