@@ -1,0 +1,71 @@
+#include <cstdio>
+
+#include "client/cpp/cli/cli.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery::cli {
+namespace {
+
+absl::Status List(const Context& context, const std::string& project) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> projects, ProjectsOrAll(client, project));
+  std::vector<v1::Job> all;
+  for (const std::string& id : projects) {
+    ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> listed, client.ListJobs(id));
+    all.insert(all.end(), listed.begin(), listed.end());
+  }
+  if (context.json) {
+    std::printf("%s\n", ListToJson("jobs", all).c_str());
+  } else {
+    for (const v1::Job& job : all) PrintJob(job);
+  }
+  return absl::OkStatus();
+}
+
+void Print(const Context& context, const v1::Job& job) {
+  context.json ? void(std::printf("%s\n", ToJson(job).c_str())) : PrintJob(job);
+}
+
+absl::Status Show(const Context& context, const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const Job job, client.GetJob(name));
+  ABSL_ASSIGN_OR_RETURN(const v1::Job now, job.Get());
+  Print(context, now);
+  return absl::OkStatus();
+}
+
+absl::Status Watch(const Context& context, const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const Job job, client.GetJob(name));
+  return Follow(job, context);
+}
+
+absl::Status Cancel(const Context& context, const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const Job job, client.GetJob(name));
+  ABSL_ASSIGN_OR_RETURN(const v1::Job now, job.Cancel());
+  Print(context, now);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddJobs(CLI::App& app, Context& context) {
+  CLI::App* noun = app.add_subcommand("jobs", "Trainings");
+  noun->require_subcommand(1);
+  const auto name = std::make_shared<std::string>();
+  AddCommand(*noun, context, "list", "List jobs, newest first", [&context, name] {
+    return List(context, *name);
+  })->add_option("PROJECT", *name, "Project; default: all");
+  const auto add = [&](const char* verb, const char* description,
+                       absl::Status (*run)(const Context&, const std::string&)) {
+    AddCommand(*noun, context, verb, description, [&context, name, run] { return run(context, *name); })
+        ->add_option("JOB", *name, "PROJECT/ID")
+        ->required();
+  };
+  add("show", "Show a job", Show);
+  add("watch", "Follow a job to its end; the exit code tells how it ended", Watch);
+  add("cancel", "Ask a job to stop", Cancel);
+}
+
+}  // namespace creamery::cli

@@ -1,0 +1,133 @@
+#include "client/cpp/connection.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "client/cpp/client.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+// Methods that change nothing, or that a request id makes safe to repeat. gRPC repeats them by itself, and only when
+// the answer is UNAVAILABLE; streams of rows are repeated by UploadRows, which knows what was sent.
+constexpr char kServiceConfig[] = R"({"methodConfig": [{
+  "name": [
+    {"service": "creamery.v1.ProjectService"},
+    {"service": "creamery.v1.InferenceService"},
+    {"service": "creamery.v1.StatisticsService"},
+    {"service": "creamery.v1.DatasetService", "method": "CreateDataset"},
+    {"service": "creamery.v1.DatasetService", "method": "GetDataset"},
+    {"service": "creamery.v1.DatasetService", "method": "ListDatasets"},
+    {"service": "creamery.v1.DatasetService", "method": "DownloadRows"},
+    {"service": "creamery.v1.JobService", "method": "CreateJob"},
+    {"service": "creamery.v1.JobService", "method": "GetJob"},
+    {"service": "creamery.v1.JobService", "method": "ListJobs"},
+    {"service": "creamery.v1.JobService", "method": "CancelJob"},
+    {"service": "creamery.v1.ModelService", "method": "GetModel"},
+    {"service": "creamery.v1.ModelService", "method": "GetModelVersion"},
+    {"service": "creamery.v1.ModelService", "method": "ListModels"},
+    {"service": "creamery.v1.ModelService", "method": "ListVersions"},
+    {"service": "creamery.v1.ModelService", "method": "ExportVersion"}],
+  "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 2,
+                  "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
+
+absl::StatusOr<std::string> ReadSecret(absl::string_view what, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(absl::StrCat(what, " '", path, "' cannot be opened"));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  ABSL_ASSIGN_OR_RETURN(const std::string text, ReadSecret("token file", path));
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty() || line.front() == '#') continue;
+    return std::string(line.substr(0, line.find_first_of(" \t")));
+  }
+  return absl::InvalidArgumentError(absl::StrCat("token file '", path, "' has no token"));
+}
+
+bool IsThisMachine(absl::string_view address) {
+  return absl::StartsWith(address, "unix:") || absl::StartsWith(address, "localhost:") || address == "localhost" ||
+         absl::StartsWith(address, "127.") || absl::StartsWith(address, "[::1]");
+}
+
+}  // namespace
+
+void BackOff(int attempt) {
+  absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(2)));
+}
+
+absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const std::string& address, const ClientOptions& options) {
+  if (address.empty()) return absl::InvalidArgumentError("the server's address is empty, expected host:port");
+  auto connection = std::make_shared<Connection>();
+  connection->address_ = address;
+  connection->timeout_ = options.timeout;
+  std::string token = options.token;
+  if (token.empty() && !options.token_file.empty()) {
+    ABSL_ASSIGN_OR_RETURN(token, ReadToken(options.token_file));
+  }
+  if (!std::all_of(token.begin(), token.end(), [](char c) { return absl::ascii_isgraph(c); })) {
+    return absl::InvalidArgumentError("the token holds characters that are not printable ASCII");
+  }
+  const bool tls = options.tls || !options.tls_ca.empty();
+  if (!token.empty() && !tls && !options.insecure && !IsThisMachine(address)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the token would travel to ", address, " in the clear: give a CA file for TLS, or say insecure"));
+  }
+  if (!token.empty()) connection->authorization_ = absl::StrCat("Bearer ", token);
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (tls) {
+    grpc::SslCredentialsOptions ssl;
+    if (!options.tls_ca.empty()) {
+      ABSL_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadSecret("CA file", options.tls_ca));
+    }
+    credentials = grpc::SslCredentials(ssl);
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A restarted server is found again within seconds, not minutes.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(address, credentials, arguments);
+  connection->projects = v1::ProjectService::NewStub(channel);
+  connection->datasets = v1::DatasetService::NewStub(channel);
+  connection->jobs = v1::JobService::NewStub(channel);
+  connection->models = v1::ModelService::NewStub(channel);
+  connection->inference = v1::InferenceService::NewStub(channel);
+  connection->statistics = v1::StatisticsService::NewStub(channel);
+  return connection;
+}
+
+std::unique_ptr<grpc::ClientContext> Connection::NewContext(absl::Duration timeout) const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  // Metadata, not call credentials: gRPC refuses the latter on a plain-text channel, loopback included.
+  if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
+  if (timeout < absl::InfiniteDuration()) context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  return context;
+}
+
+absl::Status Connection::ToStatus(const grpc::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  const absl::StatusCode code = static_cast<absl::StatusCode>(status.error_code());
+  if (code == absl::StatusCode::kUnavailable && absl::StrContains(status.error_message(), "connect")) {
+    return absl::UnavailableError(absl::StrCat("no server answers at ", address_, " (", status.error_message(),
+                                               "); is creamery-server running there?"));
+  }
+  return absl::Status(code, status.error_message());
+}
+
+}  // namespace creamery

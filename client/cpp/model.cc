@@ -1,0 +1,191 @@
+#include "client/cpp/model.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/connection.h"
+#include "proto/support/array.h"
+#include "proto/support/resource_names.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+void AddWarnings(const google::protobuf::RepeatedField<int>& given, std::vector<v1::Warning>& warnings) {
+  for (int warning : given) {
+    const auto value = static_cast<v1::Warning>(warning);
+    if (std::find(warnings.begin(), warnings.end(), value) == warnings.end()) warnings.push_back(value);
+  }
+}
+
+// Sends `points` (n, d) in pieces and joins the answers. `ask(array)` returns the response to one piece; `numbers`
+// picks its array, of (m) numbers or (m, d) as the shape says.
+template <typename Ask, typename Numbers>
+absl::StatusOr<Answer> InPieces(absl::string_view what, absl::Span<const double> points, int64_t d, Ask ask,
+                                Numbers numbers) {
+  if (d == 0 || points.size() % d != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " has ", points.size(), " numbers, expected a multiple of its ", d, " columns"));
+  }
+  const int64_t n = static_cast<int64_t>(points.size()) / d;
+  const int64_t step = std::max<int64_t>(1, kChunkBytes / (8 * d));
+  Answer answer;
+  int64_t begin = 0;
+  do {  // once at least: the server answers for no points too
+    const int64_t rows = std::min(step, n - begin);
+    ABSL_ASSIGN_OR_RETURN(const auto response, ask(FromDoubles(points.subspan(begin * d, rows * d), {rows, d})));
+    const v1::Array& array = numbers(response);
+    const std::vector<int64_t> shape(array.shape().begin(), array.shape().end());
+    ABSL_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles("the answer", array, shape));
+    if (shape.empty() || shape[0] != rows) {
+      return absl::InternalError(absl::StrCat("the answer has shape ", ShapeToString(shape), " for ", rows, " points"));
+    }
+    answer.values.insert(answer.values.end(), values.begin(), values.end());
+    answer.model_version = response.model_version();
+    AddWarnings(response.warnings(), answer.warnings);
+    begin += rows;
+  } while (begin < n);
+  return answer;
+}
+
+template <typename Request>
+absl::StatusOr<Request> StatisticRequest(const std::string& version, const StatisticOptions& options) {
+  Request request;
+  request.set_model(version);
+  request.set_num_samples(options.num_samples);
+  if (options.seed.has_value()) request.set_seed(*options.seed);
+  if (!options.prior.analytic.empty() && !options.prior.model.empty()) {
+    return absl::InvalidArgumentError("give analytic priors or a model of the prior, not both");
+  }
+  if (!options.prior.model.empty()) {
+    ABSL_ASSIGN_OR_RETURN(const VersionName prior, ParseTypedVersion(options.prior.model));
+    request.mutable_prior()->set_model(prior.ToString());
+  }
+  for (const auto& [name, prior] : options.prior.analytic) {
+    (*request.mutable_prior()->mutable_analytic()->mutable_priors())[name] = prior;
+  }
+  return request;
+}
+
+}  // namespace
+
+std::string WarningText(v1::Warning warning) {
+  switch (warning) {
+    case v1::OUTSIDE_TRAINING_REGION:
+      return "some points lie outside the region the training samples cover: the density is extrapolated there";
+    case v1::OUTSIDE_SUPPORT:
+      return "some points lie outside the support, where the log-density is -inf";
+    case v1::FEW_EFFECTIVE_SAMPLES:
+      return "the effective sample size is below 100: the stated errors are themselves uncertain";
+    case v1::PARTIAL_RESULT:
+      return "a budget ended before the answer was complete: it covers fewer rows than were asked for";
+    case v1::LARGE_ERROR:
+      return "the stated error exceeds a third of the estimate";
+    case v1::PRIOR_IS_ESTIMATED:
+      return "the prior is a trained density, whose own error is not part of the stated one";
+    case v1::SINGLE_CHAIN:
+      return "the rows are one Markov chain, or have no chain ids: the error cannot be checked between chains";
+    case v1::PRIOR_DOES_NOT_COVER:
+      return "the prior density is zero at some posterior samples, which were left out";
+    default:
+      return absl::StrCat("warning ", static_cast<int>(warning), ", of a newer server");
+  }
+}
+
+std::vector<std::string> Model::parameters() const {
+  std::vector<std::string> names;
+  for (const v1::Parameter& parameter : version_->signature().parameters()) names.push_back(parameter.name());
+  return names;
+}
+
+absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std::vector<std::string>& columns) const {
+  v1::LogProbRequest request;
+  request.set_model(version_->name());
+  for (const std::string& column : columns) request.add_columns(column);
+  const auto ask = [&](v1::Array array) {
+    *request.mutable_theta() = std::move(array);
+    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogProb, request);
+  };
+  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
+  return InPieces("theta", theta, d, ask,
+                  [](const v1::LogProbResponse& r) -> const v1::Array& { return r.log_prob(); });
+}
+
+absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta,
+                                            const std::vector<std::string>& columns) const {
+  v1::LogLikelihoodRequest request;
+  request.set_model(version_->name());
+  for (const std::string& column : columns) request.add_columns(column);
+  double error = 0;
+  const auto ask = [&](v1::Array array) {
+    *request.mutable_theta() = std::move(array);
+    auto response = connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogLikelihood, request);
+    if (response.ok()) error = response->log_evidence_error();
+    return response;
+  };
+  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
+  ABSL_ASSIGN_OR_RETURN(Answer answer,
+                        InPieces("theta", theta, d, ask, [](const v1::LogLikelihoodResponse& r) -> const v1::Array& {
+                          return r.log_likelihood();
+                        }));
+  answer.log_evidence_error = error;
+  return answer;
+}
+
+absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u) const {
+  v1::PriorTransformRequest request;
+  request.set_model(version_->name());
+  const auto ask = [&](v1::Array array) {
+    *request.mutable_u() = std::move(array);
+    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::PriorTransform, request);
+  };
+  return InPieces("u", u, version_->signature().parameters_size(), ask,
+                  [](const v1::PriorTransformResponse& r) -> const v1::Array& { return r.theta(); });
+}
+
+absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t> seed, bool log_prob) const {
+  v1::SampleRequest request;
+  request.set_model(version_->name());
+  request.set_num_samples(num_samples);
+  if (seed.has_value()) request.set_seed(*seed);
+  request.set_log_prob(log_prob);
+  const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
+  const auto reader = connection_->inference->Sample(context.get(), request);
+  const auto add = [&](const v1::Array& array, absl::Span<const int64_t> shape, std::vector<double>& all) {
+    absl::StatusOr<std::vector<double>> values = ToDoubles("the answer", array, shape);
+    if (!values.ok()) {
+      context->TryCancel();
+      return values.status();
+    }
+    all.insert(all.end(), values->begin(), values->end());
+    return absl::OkStatus();
+  };
+  Draws draws;
+  v1::SampleResponse response;
+  for (bool first = true; reader->Read(&response); first = false) {
+    if (first) {
+      draws.columns.assign(response.columns().begin(), response.columns().end());
+      draws.seed = response.seed();
+      draws.model_version = response.model_version();
+    }
+    AddWarnings(response.warnings(), draws.warnings);
+    if (!response.has_theta()) continue;
+    ABSL_RETURN_IF_ERROR(add(response.theta(), {-1, static_cast<int64_t>(draws.columns.size())}, draws.theta));
+    if (log_prob) ABSL_RETURN_IF_ERROR(add(response.log_prob(), {-1}, draws.log_prob));
+  }
+  ABSL_RETURN_IF_ERROR(connection_->ToStatus(reader->Finish()));
+  return draws;
+}
+
+absl::StatusOr<v1::MarginalKLResponse> Model::Kl(const StatisticOptions& options) const {
+  ABSL_ASSIGN_OR_RETURN(const auto request, StatisticRequest<v1::MarginalKLRequest>(version_->name(), options));
+  return connection_->Call(*connection_->statistics, &v1::StatisticsService::Stub::MarginalKL, request);
+}
+
+absl::StatusOr<v1::ModelDimensionalityResponse> Model::Dimensionality(const StatisticOptions& options) const {
+  ABSL_ASSIGN_OR_RETURN(const auto request,
+                        StatisticRequest<v1::ModelDimensionalityRequest>(version_->name(), options));
+  return connection_->Call(*connection_->statistics, &v1::StatisticsService::Stub::ModelDimensionality, request);
+}
+
+}  // namespace creamery
