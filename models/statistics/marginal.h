@@ -22,7 +22,8 @@ namespace creamery {
 struct MarginalStatistics {
   v1::Estimate kl;
   v1::Estimate dimensionality;
-  std::vector<v1::Warning> warnings;
+  std::vector<v1::Warning> warnings;                 // of kl
+  std::vector<v1::Warning> dimensionality_warnings;  // the same but for LARGE_ERROR
 };
 
 // The prior in the posterior model's parameter order: analytic (one per parameter), or a trained density whose

@@ -1,0 +1,197 @@
+#include "models/statistics/marginal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "models/statistics/weights.h"
+#include "proto/support/array.h"
+#include "proto/support/rows.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kFewRows = 100;
+
+double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* theta) {
+  double sum = 0;
+  for (size_t j = 0; j < priors.size(); ++j) sum += LogPrior(priors[j], theta[j]);
+  return sum;
+}
+
+// log prior of theta (n, d), columns in the order of `signature`.
+absl::StatusOr<std::vector<double>> LogPriorOf(const MarginalPrior& prior, const v1::Signature& signature,
+                                               const std::vector<double>& theta, const StopToken& stop) {
+  const int64_t d = signature.parameters_size();
+  const int64_t n = static_cast<int64_t>(theta.size()) / d;
+  std::vector<double> log_prior(n);
+  if (prior.model == nullptr) {
+    if (static_cast<int64_t>(prior.analytic.size()) != d) {
+      return absl::InternalError(absl::StrCat(prior.analytic.size(), " priors for ", d, " parameters"));
+    }
+    for (int64_t i = 0; i < n; ++i) log_prior[i] = AnalyticLogPrior(prior.analytic, &theta[i * d]);
+    return log_prior;
+  }
+  std::vector<std::string> given;
+  std::vector<std::string> wanted;
+  for (const v1::Parameter& parameter : signature.parameters()) given.push_back(parameter.name());
+  for (const v1::Parameter& parameter : prior.model->description().signature().parameters()) {
+    wanted.push_back(parameter.name());
+  }
+  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
+  std::vector<double> reordered(theta.size());
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < d; ++j) reordered[i * d + j] = theta[i * d + columns[j]];
+  }
+  ABSL_RETURN_IF_ERROR(prior.model->density()->LogProb(reordered, absl::MakeSpan(log_prior), stop));
+  return log_prior;
+}
+
+// Draws where the prior does not vanish: log q, log prior and their difference.
+struct Draws {
+  std::vector<double> log_q;
+  std::vector<double> log_prior;
+  std::vector<double> log_ratio;
+  bool prior_vanishes_somewhere = false;
+};
+
+absl::StatusOr<Draws> Draw(const Estimator& model, const MarginalPrior& prior, int64_t n, uint64_t seed,
+                           const StopToken& stop) {
+  const Density& density = *model.density();
+  std::vector<double> theta(n * density.num_parameters());
+  ABSL_RETURN_IF_ERROR(Sample(density, seed, 0, absl::MakeSpan(theta), stop));
+  std::vector<double> log_q(n);
+  ABSL_RETURN_IF_ERROR(density.LogProb(theta, absl::MakeSpan(log_q), stop));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_prior,
+                        LogPriorOf(prior, model.description().signature(), theta, stop));
+  Draws draws;
+  for (int64_t i = 0; i < n; ++i) {
+    if (log_prior[i] == -kInfinity) draws.prior_vanishes_somewhere = true;
+    if (!std::isfinite(log_prior[i]) || !std::isfinite(log_q[i])) continue;
+    draws.log_q.push_back(log_q[i]);
+    draws.log_prior.push_back(log_prior[i]);
+    draws.log_ratio.push_back(log_q[i] - log_prior[i]);
+  }
+  if (draws.log_q.size() < 2) {
+    return absl::FailedPreconditionError("the prior's density is zero at every draw from the posterior");
+  }
+  return draws;
+}
+
+bool IsConstant(const std::vector<double>& values) {
+  const auto ends = std::minmax_element(values.begin(), values.end());
+  return *ends.second - *ends.first <= 1e-12 * std::max(1.0, std::fabs(*ends.first));
+}
+
+void AddTotal(double effective_size, v1::Estimate& estimate) {
+  estimate.set_effective_size(effective_size);
+  estimate.set_error(std::sqrt(estimate.monte_carlo_error() * estimate.monte_carlo_error() +
+                               estimate.chain_error() * estimate.chain_error() +
+                               estimate.approximation_error() * estimate.approximation_error() +
+                               estimate.member_error() * estimate.member_error()));
+}
+
+v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const Draws& draws) {
+  const bool constant = IsConstant(draws.log_prior);
+  const WeightedMoments prior = Moments(draws.log_prior, {});
+  v1::Estimate kl;
+  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 - prior.mean);
+  kl.set_approximation_error(std::fabs(held_out.in_sample_log_prob() - held_out.out_of_fold_log_prob()) / 2);
+  kl.set_monte_carlo_error(constant ? 0 : std::sqrt(prior.variance / static_cast<double>(draws.log_prior.size())));
+  // log pi varies with the chain's noise too: the error of the mean of the difference, with as many effective rows.
+  kl.set_chain_error(constant ? held_out.chain_error()
+                              : std::sqrt(Moments(draws.log_ratio, {}).variance / held_out.effective_size()));
+  // Not divided by the root of the number of members: their errors are largely common.
+  kl.set_member_error(held_out.member_spread());
+  AddTotal(held_out.effective_size(), kl);
+  return kl;
+}
+
+// d_G = 2 (V + Var_q[log q - log pi] - Var_q[log q]) with V the covariance between members, Var_P[log P] without the
+// noise.
+v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws& draws) {
+  const bool constant = IsConstant(draws.log_prior);
+  const WeightedMoments of_q = Moments(draws.log_q, {});
+  const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
+  v1::Estimate estimate;
+  const double correction = constant ? 0 : of_ratio.variance - of_q.variance;
+  estimate.set_value(2 * (held_out.log_prob_covariance() + correction));
+  if (!constant) {
+    std::vector<double> influence(draws.log_q.size());
+    for (size_t i = 0; i < influence.size(); ++i) {
+      const double ratio = draws.log_ratio[i] - of_ratio.mean;
+      const double q = draws.log_q[i] - of_q.mean;
+      influence[i] = ratio * ratio - q * q;
+    }
+    estimate.set_monte_carlo_error(2 *
+                                   std::sqrt(Moments(influence, {}).variance / static_cast<double>(influence.size())));
+  }
+  // The relative chain error of a variance carries over from log q to log q - log pi.
+  const double scale = constant || !(of_q.variance > 0) ? 1 : of_ratio.variance / of_q.variance;
+  estimate.set_chain_error(2 * scale * held_out.variance_chain_error());
+  estimate.set_approximation_error(std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance()));
+  estimate.set_member_error(2 * held_out.covariance_spread());
+  AddTotal(held_out.effective_size(), estimate);
+  return estimate;
+}
+
+std::vector<v1::Warning> WarningsOf(const v1::TrainingSummary& training, const MarginalPrior& prior, const Draws& draws,
+                                    const v1::Estimate& estimate) {
+  std::vector<v1::Warning> warnings;
+  if (estimate.effective_size() < kFewRows) warnings.push_back(v1::FEW_EFFECTIVE_SAMPLES);
+  if (estimate.error() > std::fabs(estimate.value()) / 3) warnings.push_back(v1::LARGE_ERROR);
+  if (prior.model != nullptr) warnings.push_back(v1::PRIOR_IS_ESTIMATED);
+  if (training.row_kind() == v1::MCMC && training.held_out().num_chains() < 2) warnings.push_back(v1::SINGLE_CHAIN);
+  if (draws.prior_vanishes_somewhere) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
+  return warnings;
+}
+
+}  // namespace
+
+absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const MarginalPrior& prior,
+                                                   int64_t num_samples, uint64_t seed, const StopToken& stop) {
+  if (model.density() == nullptr) return absl::FailedPreconditionError("the model has no density");
+  const v1::TrainingSummary& training = model.description().training();
+  if (!training.has_held_out() || !(training.held_out().effective_size() > 0)) {
+    return absl::FailedPreconditionError(
+        "the version carries no held-out statistics, which errors are made of; train it again");
+  }
+  if (num_samples < 2) {
+    return absl::InvalidArgumentError(absl::StrCat("num_samples is ", num_samples, ", expected at least 2"));
+  }
+  ABSL_ASSIGN_OR_RETURN(const Draws draws, Draw(model, prior, num_samples, seed, stop));
+  MarginalStatistics statistics;
+  statistics.kl = KlOf(training.held_out(), draws);
+  statistics.dimensionality = DimensionalityOf(training.held_out(), draws);
+  statistics.warnings = WarningsOf(training, prior, draws, statistics.kl);
+  statistics.dimensionality_warnings = WarningsOf(training, prior, draws, statistics.dimensionality);
+  return statistics;
+}
+
+absl::StatusOr<std::vector<double>> LogLikelihood(const Estimator& model, absl::Span<const double> theta,
+                                                  const StopToken& stop) {
+  if (model.density() == nullptr) return absl::FailedPreconditionError("the model has no density");
+  const v1::ModelVersion& description = model.description();
+  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior, ChoosePrior(description.signature(), v1::PriorChoice(), nullptr));
+  if (!description.has_log_evidence()) {
+    return absl::FailedPreconditionError(
+        "the model has no log-evidence: give it with the dataset (log_evidence) and train again");
+  }
+  const int64_t d = model.density()->num_parameters();
+  std::vector<double> log_likelihood(theta.size() / d);
+  ABSL_RETURN_IF_ERROR(model.density()->LogProb(theta, absl::MakeSpan(log_likelihood), stop));
+  for (size_t i = 0; i < log_likelihood.size(); ++i) {
+    const double log_prior = AnalyticLogPrior(prior.analytic, theta.data() + i * d);
+    log_likelihood[i] = log_prior == -kInfinity || log_likelihood[i] == -kInfinity
+                            ? -kInfinity
+                            : log_likelihood[i] + description.log_evidence().value() - log_prior;
+  }
+  return log_likelihood;
+}
+
+}  // namespace creamery
