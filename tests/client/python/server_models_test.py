@@ -24,8 +24,9 @@ EXACT_KL = math.log(BOX) - math.log(2 * math.pi * math.e * STDDEV.prod() * math.
 
 def test_log_prob_is_the_density_that_was_trained(model):
     theta = gaussian_rows(1000, seed=2)
-    # Two members of 4000 rows: mean |error| of log p is a few times sqrt(parameters/rows); .1 is wide of .02 seen.
-    assert abs(np.mean(model.log_prob(theta) - exact_log_prob(theta))) < 0.1
+    # E_p[log q - log p] is about -(fitted parameters)/(2 rows): under 1000 weights and 4000 rows, at worst -.12; early
+    # stopping keeps it well below. The tolerance is not yet checked against a trained model.
+    assert abs(np.mean(model.log_prob(theta) - exact_log_prob(theta))) < 0.12
 
 
 def test_log_prob_takes_columns_in_any_order_and_single_points(model):

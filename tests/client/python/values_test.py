@@ -5,8 +5,9 @@ import warnings
 
 import creamery
 import grpc
+import numpy as np
 import pytest
-from creamery import _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings
+from creamery import _arrays, _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings
 from creamery.v1 import dataset_pb2, job_pb2, statistics_service_pb2
 
 
@@ -156,3 +157,36 @@ def test_bounds_come_from_the_prior_or_the_parameter():
     uniform = dataset_pb2.Parameter(name="a", prior={"uniform": {"lower": 0, "upper": 2}})
     assert _samples.bounds(uniform) == [0, 2]
     assert _samples.bounds(dataset_pb2.Parameter(name="a", lower=1)) == [1, None]
+
+
+PARAMETERS = [
+    dataset_pb2.Parameter(name="a", label=r"\alpha", prior={"uniform": {"lower": 0, "upper": 2}}),
+    dataset_pb2.Parameter(name="b"),
+]
+THETA = np.array([[0.5, 2.0], [1.0, 3.0], [1.5, 5.0]])
+LOG_PROB = np.array([-1.0, -2.0, -3.0])
+
+
+def test_samples_become_a_frame_of_pandas():
+    pytest.importorskip("pandas")
+    frame = _samples.convert(THETA, LOG_PROB, PARAMETERS, "pandas")
+    assert list(frame.columns) == ["a", "b", "log_prob"]
+    np.testing.assert_array_equal(frame.to_numpy(), np.column_stack([THETA, LOG_PROB]))
+
+
+def test_samples_become_a_frame_of_anesthetic_that_reads_back_as_a_table():
+    anesthetic = pytest.importorskip("anesthetic")
+    frame = _samples.convert(THETA, None, PARAMETERS, "anesthetic")
+    assert isinstance(frame, anesthetic.Samples) and frame.get_label("a") == r"$\alpha$"
+    theta, columns = _arrays.table(frame, ["b", "a"])
+    assert columns == ["b", "a"]
+    np.testing.assert_array_equal(theta, THETA[:, ::-1])
+
+
+def test_samples_become_samples_of_getdist_with_bounds():
+    pytest.importorskip("getdist")
+    samples = _samples.convert(THETA, LOG_PROB, PARAMETERS, "getdist")
+    assert [(each.name, each.label) for each in samples.paramNames.names] == [("a", r"\alpha"), ("b", "b")]
+    assert (samples.ranges.getLower("a"), samples.ranges.getUpper("a")) == (0, 2)
+    np.testing.assert_array_equal(samples.samples, THETA)
+    np.testing.assert_array_equal(samples.loglikes, -LOG_PROB)
