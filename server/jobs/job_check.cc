@@ -31,20 +31,6 @@ std::vector<std::string> ParametersOf(const v1::Job& job, const v1::Dataset& dat
   return {chosen.begin(), chosen.end()};
 }
 
-absl::Status CheckParameters(const std::vector<std::string>& parameters, const v1::Dataset& dataset) {
-  const std::vector<std::string> columns = ColumnsOf(dataset);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (std::find(columns.begin(), columns.end(), parameters[i]) == columns.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("parameter '", parameters[i], "' is not in ", dataset.name(),
-                                                     ", which has: ", absl::StrJoin(columns, ", ")));
-    }
-    if (std::find(parameters.begin(), parameters.begin() + i, parameters[i]) != parameters.begin() + i) {
-      return absl::InvalidArgumentError(absl::StrCat("parameter '", parameters[i], "' is given twice"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // What the trainer decides from the data (the batch size, maps of the parameters nobody named) is its own;
 // all else must be as asked.
 bool SameSpec(const v1::EstimatorSpec& asked, v1::EstimatorSpec trained) {
@@ -72,14 +58,12 @@ absl::StatusOr<v1::Job> CheckNewJob(const ProjectName& parent, const v1::Job& jo
     return absl::InvalidArgumentError(absl::StrCat("model is ", job.training().model(), ", expected one of the job's ",
                                                    "own project, ", parent.ToString(), "/models/..."));
   }
-  const std::vector<std::string> parameters = ParametersOf(job, dataset);
-  ABSL_RETURN_IF_ERROR(CheckParameters(parameters, dataset));
-
   v1::Job checked;
   v1::TrainingJob& training = *checked.mutable_training();
   training = job.training();
   training.clear_dataset_revision();
-  ABSL_ASSIGN_OR_RETURN(*training.mutable_spec(), CompleteSpec(job.training().spec(), dataset, parameters));
+  ABSL_ASSIGN_OR_RETURN(*training.mutable_spec(),
+                        CompleteSpec(job.training().spec(), dataset, ParametersOf(job, dataset)));
   return checked;
 }
 
