@@ -27,17 +27,19 @@ struct TrainingInput {
 struct TrainingHooks {
   StopToken stop;  // looked at before every gradient step; then Train returns its status
   std::function<void(const v1::Progress&)> progress;  // after every epoch
-  // A checkpoint is wanted now? Asked after every epoch; then `checkpoint` is called with the bytes, a safetensors file.
+  // A checkpoint is wanted now? Asked after every epoch; then `checkpoint` is called with the bytes, a safetensors
+  // file.
   std::function<bool()> checkpoint_due;
   std::function<absl::Status(std::string)> checkpoint;
   std::string resume_from;  // bytes of a checkpoint of the same job, or empty
+  int threads = 1;          // of LibTorch, for the whole process; weights may depend on it in the last bits
 };
 
 // Trains; returns the artifact's bytes, to be read with LoadEstimator.
 // The same input gives the same bytes but for wall-clock times, resumed or not, on one build.
-// INVALID_ARGUMENT for a bad spec or an unknown parameter (the message lists the right ones); FAILED_PRECONDITION for data
-// that cannot be trained on ("all weights are zero", "n_eff = 2.7, at least 3 needed", "the loss diverged at epoch 12");
-// DATA_LOSS for a bad checkpoint; CANCELLED from `stop`. Never throws.
+// INVALID_ARGUMENT for a bad spec or an unknown parameter (the message lists the right ones); FAILED_PRECONDITION for
+// data that cannot be trained on ("all weights are zero", "n_eff = 2.7, at least 3 needed", "the loss diverged at epoch
+// 12"); DATA_LOSS for a bad checkpoint; CANCELLED from `stop`. Never throws.
 absl::StatusOr<std::string> Train(const TrainingInput& input, const TrainingHooks& hooks);
 
 // Names of the families that can be trained, and "creamery x.y, LibTorch 1.13.1".

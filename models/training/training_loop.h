@@ -1,0 +1,48 @@
+// The minibatch loop of one member: Adam, clipping, step cuts on a plateau, early stopping, best-epoch weights.
+#ifndef CREAMERY_MODELS_TRAINING_TRAINING_LOOP_H_
+#define CREAMERY_MODELS_TRAINING_TRAINING_LOOP_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "models/training/flow_network.h"
+#include "models/training/member_state.h"
+#include "proto/support/stop_token.h"
+
+namespace creamery {
+
+// Rows in the layers' space. log p(theta) = log p(y) + map_ladj.
+struct LoopRows {
+  at::Tensor y;         // (n, d) float32
+  at::Tensor weight;    // (n,) float32, mean 1
+  double map_ladj = 0;  // weighted mean over the rows, natural log
+};
+
+// What TrainingOptions says, complete, and whose turn it is.
+struct LoopOptions {
+  int64_t member = 0;
+  uint64_t seed = 0;
+  double learning_rate = 1e-3;
+  int64_t batch_size = 256;
+  int64_t max_epochs = 300;
+  int64_t patience = 20;
+  double clip_norm = 5;
+};
+
+// Sets up a member before its first epoch.
+MemberState StartMember(const FlowNetwork& network, const LoopOptions& options);
+
+// Trains from where `state` is until it is finished. `after_epoch` is called after every epoch but with `state` whole,
+// so that it can be written; its error ends the training. `stop` is looked at before every step. FAILED_PRECONDITION if
+// the loss diverges.
+absl::Status TrainMember(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out,
+                         const LoopOptions& options, const StopToken& stop,
+                         const std::function<absl::Status()>& after_epoch, MemberState& state);
+
+}  // namespace creamery
+
+#endif  // CREAMERY_MODELS_TRAINING_TRAINING_LOOP_H_
