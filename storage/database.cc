@@ -48,7 +48,9 @@ absl::Status Database::Error(const char* sql) const {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(absl::StrCat(message, " (the disk or the file-size limit is full)"));
     case SQLITE_IOERR:
-      if (IsDiskFull(sqlite3_system_errno(connection_))) {
+      // A failed commit loses errno. Writing to the page cache fails for want of room (EFBIG, EDQUOT); a bad disk shows
+      // in fsync and read.
+      if (code == SQLITE_IOERR_WRITE || IsDiskFull(sqlite3_system_errno(connection_))) {
         return absl::ResourceExhaustedError(absl::StrCat(message, " (the disk or the file-size limit is full)"));
       }
       return absl::InternalError(message);
