@@ -224,6 +224,7 @@ class JobBoardImpl final : public JobBoard {
     ABSL_ASSIGN_OR_RETURN(std::string bytes, registry_.blobs().ReadBlob(digest));
     ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion made, CheckArtifact(*job, dataset, std::move(bytes)));
 
+    SaveProgressNow(key);
     MutexLock transition(&transition_mu_);
     bool cancel = false;
     {
@@ -243,6 +244,7 @@ class JobBoardImpl final : public JobBoard {
 
   absl::StatusOr<v1::Job> Fail(const LeaseKey& key, const v1::JobError& error) override {
     const absl::Status held = CheckLease(key).status();
+    SaveProgressNow(key);
     MutexLock transition(&transition_mu_);
     if (!held.ok()) {
       const v1::JobState state = StateOf(key);
@@ -460,7 +462,7 @@ class JobBoardImpl final : public JobBoard {
     for (const auto& [key, progress] : due) registry_.SaveProgress(key, progress).IgnoreError();
   }
 
-  // What a job has reached is on disk before it waits for another worker.
+  // What a job has reached is on disk before its lease ends.
   void SaveProgressNow(const LeaseKey& key) {
     v1::Progress progress;
     {

@@ -45,7 +45,10 @@ void Attempt::Run() {
   orders.cancel = [this] { Stop(End::kCancel); };
   orders.release = [this] { RequestRelease(); };
   orders.lost = [this](const absl::Status& status) {
-    Say(absl::StrCat("the lease is lost: ", status.message()));
+    {
+      MutexLock lock(&mu_);
+      lost_ = status;
+    }
     Stop(End::kLost);
   };
   Heartbeat heartbeat(link_, lease_.lease(), absl::Seconds(lease_.lease_seconds()), orders);
@@ -222,7 +225,10 @@ absl::Status Attempt::Publish(const std::string& artifact) {
 
 void Attempt::GiveUp(const absl::Status& status) {
   const End why = end();
-  if (why == End::kLost || absl::IsAborted(status)) return Say(absl::StrCat("dropped: ", status.message()));
+  if (why == End::kLost || absl::IsAborted(status)) {
+    MutexLock lock(&mu_);
+    return Say(absl::StrCat("dropped: ", (lost_.ok() ? status : lost_).message()));
+  }
   // Long enough for a server that restarts; later the lease ends by itself.
   const absl::Time until = absl::Now() + absl::Seconds(2 * lease_.lease_seconds());
   absl::Status told;

@@ -72,6 +72,7 @@ class Attempt {
   Mutex mu_;
   CondVar changed_;
   End end_ ABSL_GUARDED_BY(mu_) = End::kNone;
+  absl::Status lost_ ABSL_GUARDED_BY(mu_);  // how we heard that the lease is lost
   bool training_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -16,6 +16,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "models/training/trainer.h"
+#include "proto/support/status_macros.h"
 #include "server/worker/worker.h"
 
 namespace creamery {
@@ -46,6 +47,11 @@ absl::StatusOr<std::string> ReadToken(const Flags& flags) {
   absl::StripAsciiWhitespace(&token);
   if (token.empty()) return absl::InvalidArgumentError("no token: give --token-file or --token-fd");
   return token;
+}
+
+absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const Flags& flags) {
+  ABSL_ASSIGN_OR_RETURN(const std::string token, ReadToken(flags));
+  return ServerLink::Connect(flags.server, token, flags.tls_ca);
 }
 
 // OpenMP reads its settings when it is loaded, before main: to change them we start anew, as the same process.
@@ -81,9 +87,7 @@ int Main(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  const absl::StatusOr<std::string> token = ReadToken(flags);
-  absl::StatusOr<std::unique_ptr<ServerLink>> link = token.status();
-  if (token.ok()) link = ServerLink::Connect(flags.server, *token, flags.tls_ca);
+  const absl::StatusOr<std::unique_ptr<ServerLink>> link = Connect(flags);
   if (!link.ok()) {
     std::cerr << "creamery-worker: " << link.status().message() << std::endl;
     return 1;

@@ -426,7 +426,7 @@ TEST_F(JobBoardTest, AWatcherSeesTheJobNowEveryChangeAndTheEnd) {
   progress.set_epoch(7);
   board_->Heartbeat(grant.key, &progress).IgnoreError();
   board_->Complete(grant.key, PutArtifact(grant).digest).IgnoreError();
-  EXPECT_THAT(seen, ElementsAre("QUEUED 0", "RUNNING 0", "RUNNING 7", HasSubstr("SUCCEEDED")));
+  EXPECT_THAT(seen, ElementsAre("QUEUED 0", "RUNNING 0", "RUNNING 7", HasSubstr("SUCCEEDED 7")));
 
   seen.clear();  // one who comes late sees the end at once
   const auto late = board_->WatchJob(JobName::Parse(job.name()).value(),
