@@ -19,7 +19,7 @@ TEST(NormalQuantileTest, IsAccurateInTheMiddleAndInBothTails) {
   EXPECT_DOUBLE_EQ(NormalQuantile(0.975), 1.9599639845400542);
   EXPECT_DOUBLE_EQ(NormalQuantile(0.025), -1.9599639845400542);
   EXPECT_DOUBLE_EQ(NormalQuantile(1e-20), -9.2623400897984076);
-  EXPECT_DOUBLE_EQ(NormalQuantile(1e-300), -37.047096499407375);
+  EXPECT_DOUBLE_EQ(NormalQuantile(1e-300), -37.047096299361199);
   for (const double x : {-37.0, -20.0, -8.0, -3.0, -1.0, -0.1, 0.3, 1.0, 2.0}) {
     EXPECT_NEAR(NormalQuantile(NormalCdf(x)), x, 4e-15 * std::max(1.0, std::fabs(x))) << x;
   }

@@ -1,0 +1,128 @@
+#include "models/flows/flow_estimator.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "models/families.h"
+#include "tests/models/plan/random_plan.h"
+#include "tests/status_matchers.h"
+
+namespace creamery {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::ModelVersion Description(v1::EstimatorSpec::FamilyCase family, int64_t d) {
+  v1::ModelVersion description;
+  if (family == v1::EstimatorSpec::kMaf) description.mutable_spec()->mutable_maf();
+  if (family == v1::EstimatorSpec::kNsf) description.mutable_spec()->mutable_nsf();
+  for (int64_t j = 0; j < d; ++j) description.mutable_signature()->add_parameters()->set_name("p" + std::to_string(j));
+  description.mutable_training()->set_answering_member(1);
+  return description;
+}
+
+std::string Artifact(v1::EstimatorSpec::FamilyCase family, int64_t d) {
+  const auto kind =
+      family == v1::EstimatorSpec::kMaf ? AutoregressiveLayer::Kind::kAffine : AutoregressiveLayer::Kind::kSpline;
+  Safetensors artifact;
+  WriteDescription(Description(family, d), artifact);
+  WritePlan(RandomPlan(kind, d, 3), MemberPrefix(0), artifact);
+  WritePlan(RandomPlan(kind, d, 4), MemberPrefix(1), artifact);
+  return artifact.Serialize();
+}
+
+class FlowEstimatorTest : public ::testing::TestWithParam<v1::EstimatorSpec::FamilyCase> {};
+
+TEST_P(FlowEstimatorTest, LoadsTheAnsweringMemberAndAnswersAsItsPlan) {
+  ASSERT_OK_AND_ASSIGN(const auto loaded, LoadEstimator(Artifact(GetParam(), 3)));
+  ASSERT_OK_AND_ASSIGN(const auto direct, FlowEstimator::Create(Description(GetParam(), 3),
+                                                                RandomPlan(GetParam() == v1::EstimatorSpec::kMaf
+                                                                               ? AutoregressiveLayer::Kind::kAffine
+                                                                               : AutoregressiveLayer::Kind::kSpline,
+                                                                           3, 4)));
+  const std::vector<double> theta = {0.1, 0.2, 0.3};
+  std::vector<double> first(1);
+  std::vector<double> second(1);
+  ASSERT_THAT(loaded->density()->LogProb(theta, absl::MakeSpan(first), StopToken()), IsOk());
+  ASSERT_THAT(direct->LogProb(theta, absl::MakeSpan(second), StopToken()), IsOk());
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(loaded->density()->num_parameters(), 3);
+  EXPECT_GT(loaded->memory_bytes(), 500);
+  EXPECT_EQ(loaded->description().signature().parameters(2).name(), "p2");
+}
+
+TEST_P(FlowEstimatorTest, ALongerSampleBeginsWithTheShorterOneAndChunksDoNotMatter) {
+  ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(Artifact(GetParam(), 2)));
+  std::vector<double> longer(4000);
+  std::vector<double> shorter(2000);
+  std::vector<double> later(400);
+  ASSERT_THAT(Sample(*model->density(), 9, 0, absl::MakeSpan(longer), StopToken()), IsOk());
+  ASSERT_THAT(Sample(*model->density(), 9, 0, absl::MakeSpan(shorter), StopToken()), IsOk());
+  ASSERT_THAT(Sample(*model->density(), 9, 1733, absl::MakeSpan(later), StopToken()), IsOk());
+  EXPECT_TRUE(std::equal(shorter.begin(), shorter.end(), longer.begin()));
+  EXPECT_TRUE(std::equal(later.begin(), later.end(), longer.begin() + 2 * 1733));
+  std::vector<double> other(2000);
+  ASSERT_THAT(Sample(*model->density(), 10, 0, absl::MakeSpan(other), StopToken()), IsOk());
+  EXPECT_NE(shorter, other);
+}
+
+TEST_P(FlowEstimatorTest, BadInputIsNamed) {
+  ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(Artifact(GetParam(), 2)));
+  std::vector<double> out(2);
+  EXPECT_THAT(model->density()->LogProb({0, 0, 0, NAN}, absl::MakeSpan(out), StopToken()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("p1")));
+  EXPECT_THAT(model->density()->PriorTransform({0.5, 1.0}, absl::MakeSpan(out), StopToken()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("p1")));
+  EXPECT_THAT(model->density()->LogProb({0, 0, 0}, absl::MakeSpan(out), StopToken()),
+              HasCode(absl::StatusCode::kInvalidArgument));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FlowEstimatorTest,
+                         ::testing::Values(v1::EstimatorSpec::kMaf, v1::EstimatorSpec::kNsf));
+
+TEST(FlowEstimatorBoundsTest, NothingLiesOnOrBeyondTheSignaturesBounds) {
+  v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 1);
+  description.mutable_signature()->mutable_parameters(0)->set_lower(-0.1);
+  description.mutable_signature()->mutable_parameters(0)->set_upper(0.1);
+  ASSERT_OK_AND_ASSIGN(const auto model,
+                       FlowEstimator::Create(description, RandomPlan(AutoregressiveLayer::Kind::kAffine, 1, 3)));
+  std::vector<double> log_prob(4);
+  ASSERT_THAT(model->LogProb({-0.2, -0.1, 0.1, 0.05}, absl::MakeSpan(log_prob), StopToken()), IsOk());
+  EXPECT_EQ(log_prob[0], -INFINITY);
+  EXPECT_EQ(log_prob[1], -INFINITY);
+  EXPECT_EQ(log_prob[2], -INFINITY);
+  EXPECT_TRUE(std::isfinite(log_prob[3]));
+  std::vector<double> theta(2);
+  ASSERT_THAT(model->PriorTransform({1e-9, 1 - 1e-9}, absl::MakeSpan(theta), StopToken()), IsOk());
+  EXPECT_GT(theta[0], -0.1);
+  EXPECT_LT(theta[0], -0.0999);
+  EXPECT_LT(theta[1], 0.1);
+}
+
+TEST(LoadEstimatorTest, RefusesWhatIsNotAnArtifact) {
+  EXPECT_THAT(LoadEstimator("nonsense"), HasCode(absl::StatusCode::kDataLoss));
+  const std::string good = Artifact(v1::EstimatorSpec::kMaf, 2);
+  EXPECT_THAT(LoadEstimator(good.substr(0, good.size() - 8)), HasCode(absl::StatusCode::kDataLoss));
+
+  Safetensors artifact;
+  artifact.Add("x", {1}, absl::MakeConstSpan(std::vector<double>{1}));
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not an artifact")));
+  v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 2);
+  WriteDescription(description, artifact);
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("member1/")));
+  artifact.SetMetadata("format_version", "2");
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("format version 2")));
+  artifact.SetMetadata("format_version", "1");
+  artifact.SetMetadata("description", "{");
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("description")));
+
+  WriteDescription(description, artifact);
+  WritePlan(RandomPlan(AutoregressiveLayer::Kind::kAffine, 3, 3), "member1/", artifact);
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("3 columns, the signature 2 parameters")));
+}
+
+}  // namespace
+}  // namespace creamery

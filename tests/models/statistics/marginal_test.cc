@@ -1,0 +1,197 @@
+#include "models/statistics/marginal.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "models/flows/flow_estimator.h"
+#include "proto/support/rows.h"
+#include "tests/models/plan/random_plan.h"
+#include "tests/status_matchers.h"
+
+namespace creamery {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+v1::Prior Uniform(double lower, double upper) {
+  v1::Prior prior;
+  prior.mutable_uniform()->set_lower(lower);
+  prior.mutable_uniform()->set_upper(upper);
+  return prior;
+}
+
+v1::Prior Normal(double mean, double stddev) {
+  v1::Prior prior;
+  prior.mutable_normal()->set_mean(mean);
+  prior.mutable_normal()->set_stddev(stddev);
+  return prior;
+}
+
+// N(means, sds) of independent parameters, as a flow that is the identity on standardised columns.
+std::unique_ptr<FlowEstimator> NormalModel(const std::vector<std::string>& names, const std::vector<double>& means,
+                                           const std::vector<double>& sds, v1::ModelVersion description = {}) {
+  const int64_t d = static_cast<int64_t>(names.size());
+  Plan plan = RandomPlan(AutoregressiveLayer::Kind::kAffine, d, 1);
+  plan.whitening.clear();
+  plan.layers.resize(1);
+  for (Linear& linear : plan.layers[0].network) {
+    std::fill(linear.weight.begin(), linear.weight.end(), 0.0f);
+    std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
+  }
+  for (int64_t j = 0; j < d; ++j) {
+    plan.columns[j] = ColumnMap();
+    plan.columns[j].shift = means[j];
+    plan.columns[j].scale = sds[j];
+    description.mutable_signature()->add_parameters()->set_name(names[j]);
+  }
+  return *FlowEstimator::Create(std::move(description), std::move(plan));
+}
+
+// What a perfect training on independent rows of N(0, sds) would have stored.
+v1::ModelVersion Trained(const std::vector<double>& sds) {
+  v1::ModelVersion description;
+  v1::HeldOutStatistics& held_out = *description.mutable_training()->mutable_held_out();
+  double mean = 0;
+  for (const double sd : sds) mean -= std::log(sd) + 0.5 * std::log(2 * M_PI) + 0.5;
+  held_out.set_in_sample_log_prob(mean + 0.02);
+  held_out.set_out_of_fold_log_prob(mean - 0.02);
+  const double variance = 0.5 * static_cast<double>(sds.size());
+  held_out.set_log_prob_variance(variance + 0.06);
+  held_out.set_log_prob_covariance(variance);
+  held_out.set_member_spread(0.003);
+  held_out.set_covariance_spread(0.004);
+  held_out.set_effective_size(10000);
+  held_out.set_chain_error(std::sqrt(variance) / 100);
+  held_out.set_variance_chain_error(0.01);
+  description.mutable_training()->set_row_kind(v1::INDEPENDENT);
+  return description;
+}
+
+TEST(MarginalTest, NormalInsideAWideBoxHasItsClosedForm) {
+  const auto model = NormalModel({"a", "b"}, {0, 0}, {0.1, 0.2}, Trained({0.1, 0.2}));
+  MarginalPrior prior;
+  prior.analytic = {Uniform(-5, 5), Uniform(-5, 5)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 1000, 1, StopToken()));
+  const double truth = 2 * std::log(10.0) - std::log(0.02) - std::log(2 * M_PI) - 1;
+  EXPECT_NEAR(statistics.kl.value(), truth, 1e-9);
+  EXPECT_NEAR(statistics.kl.approximation_error(), 0.02, 1e-9);
+  EXPECT_EQ(statistics.kl.monte_carlo_error(), 0);
+  EXPECT_NEAR(statistics.kl.chain_error(), 0.01, 1e-12);
+  EXPECT_NEAR(statistics.kl.member_error(), 0.003, 1e-12);
+  EXPECT_NEAR(statistics.kl.error(), std::sqrt(0.0004 + 0.0001 + 0.000009), 1e-9);
+  EXPECT_NEAR(statistics.dimensionality.value(), 2, 1e-9);  // each Gaussian parameter counts 1
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.06, 1e-9);
+  EXPECT_NEAR(statistics.dimensionality.chain_error(), 0.02, 1e-9);
+  EXPECT_NEAR(statistics.dimensionality.member_error(), 0.008, 1e-9);
+  EXPECT_TRUE(statistics.warnings.empty());
+}
+
+// Posterior N(0, s) under prior N(0, t): log P - log pi = const - x^2 (1/s^2 - 1/t^2) / 2.
+TEST(MarginalTest, NormalUnderANormalPriorHasItsClosedFormAndAMonteCarloError) {
+  const auto model = NormalModel({"a"}, {0}, {0.5}, Trained({0.5}));
+  MarginalPrior prior;
+  prior.analytic = {Normal(0, 1)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 20000, 1, StopToken()));
+  EXPECT_NEAR(statistics.kl.value(), std::log(2.0) + 0.125 - 0.5, 4 * statistics.kl.monte_carlo_error());
+  // Var of x^2 / 2 with sd 0.5 is 2 * 0.0625 / 4; its root over sqrt(20000).
+  EXPECT_NEAR(statistics.kl.monte_carlo_error(), std::sqrt(0.03125 / 20000), 1e-4);
+  // 2 Var[x^2 (4 - 1) / 2] = 2 * 2 * 0.5^4 * 9 / 4.
+  EXPECT_NEAR(statistics.dimensionality.value(), 0.5625, 4 * statistics.dimensionality.monte_carlo_error());
+  EXPECT_GT(statistics.dimensionality.monte_carlo_error(), 0);
+  EXPECT_LT(statistics.dimensionality.monte_carlo_error(), 0.02);
+}
+
+TEST(MarginalTest, APriorModelIsMatchedByName) {
+  const auto model = NormalModel({"a", "b"}, {0, 3}, {0.1, 0.2}, Trained({0.1, 0.2}));
+  const auto prior_model = NormalModel({"b", "a"}, {3, 0}, {2, 1});
+  v1::PriorChoice choice;
+  choice.set_model("projects/p/models/prior");
+  ASSERT_OK_AND_ASSIGN(const MarginalPrior prior,
+                       ChoosePrior(model->description().signature(), choice, prior_model.get()));
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 1000, 1, StopToken()));
+  const double truth = std::log(10.0) + 0.005 - 0.5 + std::log(10.0) + 0.005 - 0.5;
+  EXPECT_NEAR(statistics.kl.value(), truth, 0.01);
+  EXPECT_THAT(statistics.warnings, ElementsAre(v1::PRIOR_IS_ESTIMATED));
+  EXPECT_THAT(ChoosePrior(model->description().signature(), choice, NormalModel({"b", "c"}, {0, 0}, {1, 1}).get()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("other parameters (b, c)")));
+}
+
+TEST(MarginalTest, WarnsOfFewRowsLargeErrorsASingleChainAndAPriorThatDoesNotCover) {
+  v1::ModelVersion trained = Trained({0.1});
+  trained.mutable_training()->mutable_held_out()->set_effective_size(50);
+  trained.mutable_training()->mutable_held_out()->set_member_spread(3);
+  trained.mutable_training()->set_row_kind(v1::MCMC);
+  const auto model = NormalModel({"a"}, {0}, {0.1}, trained);
+  MarginalPrior prior;
+  prior.analytic = {Uniform(0, 5)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 1000, 1, StopToken()));
+  EXPECT_THAT(statistics.warnings,
+              ElementsAre(v1::FEW_EFFECTIVE_SAMPLES, v1::LARGE_ERROR, v1::SINGLE_CHAIN, v1::PRIOR_DOES_NOT_COVER));
+  EXPECT_THAT(statistics.dimensionality_warnings,
+              ElementsAre(v1::FEW_EFFECTIVE_SAMPLES, v1::SINGLE_CHAIN, v1::PRIOR_DOES_NOT_COVER));
+  prior.analytic = {Uniform(4, 5)};
+  EXPECT_THAT(ComputeMarginal(*model, prior, 1000, 1, StopToken()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("zero at every draw")));
+}
+
+TEST(MarginalTest, WithoutHeldOutStatisticsThereIsNoError) {
+  const auto model = NormalModel({"a"}, {0}, {0.1});
+  MarginalPrior prior;
+  prior.analytic = {Uniform(-5, 5)};
+  EXPECT_THAT(ComputeMarginal(*model, prior, 1000, 1, StopToken()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("held-out statistics")));
+}
+
+TEST(ChoosePriorTest, NeverAssumesOne) {
+  v1::Signature signature;
+  signature.add_parameters()->set_name("a");
+  *signature.mutable_parameters(0)->mutable_prior() = Uniform(0, 1);
+  EXPECT_THAT(ChoosePrior(signature, {}, nullptr), IsOk());
+  signature.add_parameters()->set_name("sigma8");
+  EXPECT_THAT(ChoosePrior(signature, {}, nullptr),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no prior for sigma8")));
+  v1::PriorChoice choice;
+  (*choice.mutable_analytic()->mutable_priors())["a"] = Uniform(0, 1);
+  EXPECT_THAT(ChoosePrior(signature, choice, nullptr),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no prior for sigma8")));
+  (*choice.mutable_analytic()->mutable_priors())["sigma8"] = Normal(0, -1);
+  EXPECT_THAT(ChoosePrior(signature, choice, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("positive standard deviation")));
+  (*choice.mutable_analytic()->mutable_priors())["sigma8"] = Normal(0, 1);
+  ASSERT_OK_AND_ASSIGN(const MarginalPrior prior, ChoosePrior(signature, choice, nullptr));
+  EXPECT_EQ(prior.analytic[1].normal().stddev(), 1);
+  (*choice.mutable_analytic()->mutable_priors())["h"] = Normal(0, 1);
+  EXPECT_THAT(ChoosePrior(signature, choice, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the model's parameters are a, sigma8")));
+}
+
+// log L = log P + log Z - log pi; the other sign would give a value 2 (log Z - log pi) away.
+TEST(LogLikelihoodTest, IsPosteriorTimesEvidenceOverPrior) {
+  v1::ModelVersion description;
+  description.mutable_log_evidence()->set_value(-7);
+  auto model = NormalModel({"a"}, {0}, {1}, description);
+  EXPECT_THAT(LogLikelihood(*model, {0.5}, StopToken()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no prior for a")));
+  description.mutable_signature()->add_parameters()->set_name("a");
+  *description.mutable_signature()->mutable_parameters(0)->mutable_prior() = Uniform(-2, 2);
+  v1::ModelVersion complete = description;
+  Plan plan = RandomPlan(AutoregressiveLayer::Kind::kSpline, 1, 1);
+  plan.columns[0].lower = -2;
+  plan.columns[0].upper = 2;
+  auto boxed = *FlowEstimator::Create(complete, plan);
+  std::vector<double> log_p(2);
+  ASSERT_THAT(boxed->LogProb({0.5, 2.0}, absl::MakeSpan(log_p), StopToken()), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::vector<double> log_l, LogLikelihood(*boxed, {0.5, 2.0}, StopToken()));
+  EXPECT_NEAR(log_l[0], log_p[0] - 7 + std::log(4.0), 1e-12);
+  EXPECT_EQ(log_l[1], -INFINITY);
+  complete.clear_log_evidence();
+  boxed = *FlowEstimator::Create(complete, plan);
+  EXPECT_THAT(LogLikelihood(*boxed, {0.5}, StopToken()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("log-evidence")));
+}
+
+}  // namespace
+}  // namespace creamery
