@@ -46,15 +46,13 @@ absl::StatusOr<ModelCache::Handle> ModelCache::Get(const std::string& name, cons
 absl::StatusOr<ModelCache::Handle> ModelCache::LoadAndKeep(const std::string& name, const std::shared_ptr<Load>& load) {
   absl::StatusOr<std::unique_ptr<Estimator>> estimator = loader_(name);
   MutexLock lock(&mu_);
-  absl::StatusOr<Handle> result = estimator.status();
-  if (estimator.ok()) {
-    const absl::Status room = MakeRoom((*estimator)->memory_bytes());
-    if (room.ok()) {
-      result = Account(*std::move(estimator));
-    } else {
-      result = absl::Status(room.code(), absl::StrCat(name, " cannot be loaded: ", room.message()));
-    }
+  absl::Status status = estimator.status();
+  if (status.ok()) {
+    status = MakeRoom((*estimator)->memory_bytes());
+    if (!status.ok()) status = absl::Status(status.code(), absl::StrCat(name, " cannot be loaded: ", status.message()));
   }
+  const absl::StatusOr<Handle> result =
+      status.ok() ? absl::StatusOr<Handle>(Account(*std::move(estimator))) : absl::StatusOr<Handle>(status);
   load->done = true;
   load->result = result;
   const auto found = entries_.find(name);

@@ -1,0 +1,215 @@
+#include "proto/support/array.h"
+#include "tests/server/test_server.h"
+
+namespace creamery {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kModel[] = "projects/planck/models/wcdm";
+
+class ModelServiceTest : public TestServer {
+ protected:
+  void SetUp() override {
+    StartServer();
+    ASSERT_THAT(CreateProject("planck"), IsOk());
+  }
+  absl::Status SetAlias(const std::string& alias, int64_t version, int64_t expected = -1) {
+    grpc::ClientContext context;
+    v1::SetAliasRequest request;
+    request.set_name(kModel);
+    request.set_alias(alias);
+    request.set_version(version);
+    if (expected >= 0) request.set_expected_version(expected);
+    v1::Model model;
+    return FromGrpc(models_->SetAlias(&context, request, &model));
+  }
+  absl::Status DeleteVersion(const std::string& suffix) {
+    grpc::ClientContext context;
+    v1::DeleteVersionRequest request;
+    request.set_name(kModel + suffix);
+    v1::DeleteVersionResponse response;
+    return FromGrpc(models_->DeleteVersion(&context, request, &response));
+  }
+  // The version that answers for a name, and its status.
+  absl::StatusOr<std::string> WhoAnswers(const std::string& suffix) {
+    grpc::ClientContext context;
+    v1::LogProbRequest request;
+    request.set_model(kModel + suffix);
+    *request.mutable_theta() = FromDoubles({0.5, -1}, {1, 2});
+    v1::LogProbResponse response;
+    const absl::Status status = FromGrpc(inference_->LogProb(&context, request, &response));
+    if (!status.ok()) return status;
+    return response.model_version();
+  }
+  absl::Status Export(const std::string& suffix, std::string* bytes) {
+    grpc::ClientContext context;
+    v1::ExportVersionRequest request;
+    request.set_name(kModel + suffix);
+    auto reader = models_->ExportVersion(&context, request);
+    v1::ExportVersionResponse reply;
+    while (reader->Read(&reply)) *bytes += reply.chunk();
+    return FromGrpc(reader->Finish());
+  }
+};
+
+TEST_F(ModelServiceTest, AnExportedArtifactIsWhatWasImported) {
+  const std::string artifact = TestArtifact();
+  v1::ModelVersion version;
+  ASSERT_THAT(Import(kModel, artifact, &version), IsOk());
+  EXPECT_EQ(version.name(), "projects/planck/models/wcdm/versions/1");
+  EXPECT_EQ(version.signature().parameters(1).name(), "w0");
+  EXPECT_EQ(version.artifact_bytes(), static_cast<int64_t>(artifact.size()));
+  EXPECT_EQ(version.creator(), "anonymous");
+  std::string bytes;
+  ASSERT_THAT(Export("", &bytes), IsOk());
+  EXPECT_EQ(bytes, artifact);
+}
+
+TEST_F(ModelServiceTest, WhatIsNotAnArtifactIsRefusedAndLeavesNothing) {
+  std::string artifact = TestArtifact();
+  EXPECT_THAT(Import(kModel, "not safetensors at all"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not an artifact")));
+  EXPECT_THAT(Import(kModel, artifact.substr(0, artifact.size() - 4)), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Import(kModel, ""), HasCode(absl::StatusCode::kInvalidArgument));
+  artifact[3] = '\x7f';  // the header claims 2 GiB
+  EXPECT_THAT(Import(kModel, artifact), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Import("projects/nobody/models/m", TestArtifact()), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Import("nonsense", TestArtifact()), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(server_->registry().GetModel({"planck", "wcdm"}), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/data/blobs"));
+}
+
+TEST_F(ModelServiceTest, ARepeatedImportIsTheSameVersionAndOtherContentIsRefused) {
+  v1::ModelVersion first;
+  v1::ModelVersion again;
+  ASSERT_THAT(Import(kModel, TestArtifact(), &first, "once"), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(), &again, "once", 77), IsOk());
+  EXPECT_EQ(first.name(), again.name());
+  EXPECT_THAT(Import(kModel, TestArtifact(TestDescription(), 3), nullptr, "once"),
+              HasCode(absl::StatusCode::kAlreadyExists));
+}
+
+TEST_F(ModelServiceTest, LatestAliasesAndNumbersNameVersions) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 3)), IsOk());
+  EXPECT_EQ(*WhoAnswers(""), "projects/planck/models/wcdm/versions/2");
+  EXPECT_EQ(*WhoAnswers("/versions/latest"), "projects/planck/models/wcdm/versions/2");
+  EXPECT_EQ(*WhoAnswers("/versions/1"), "projects/planck/models/wcdm/versions/1");
+  ASSERT_THAT(SetAlias("production", 1), IsOk());
+  EXPECT_EQ(*WhoAnswers("/versions/production"), "projects/planck/models/wcdm/versions/1");
+  EXPECT_THAT(SetAlias("production", 2, 2), HasCode(absl::StatusCode::kAborted));
+  ASSERT_THAT(SetAlias("production", 2, 1), IsOk());
+  EXPECT_EQ(*WhoAnswers("/versions/production"), "projects/planck/models/wcdm/versions/2");
+  ASSERT_THAT(SetAlias("production", 0), IsOk());
+  EXPECT_THAT(WhoAnswers("/versions/production"), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(SetAlias("latest", 1), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(SetAlias("1st", 1), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(SetAlias("production", 9), HasCode(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ModelServiceTest, AliasesAndVersionsAreThereAfterARestart) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 3)), IsOk());
+  ASSERT_THAT(SetAlias("production", 1), IsOk());
+  server_.reset();
+  StartServer();
+  EXPECT_EQ(*WhoAnswers("/versions/production"), "projects/planck/models/wcdm/versions/1");
+  EXPECT_EQ(*WhoAnswers(""), "projects/planck/models/wcdm/versions/2");
+}
+
+TEST_F(ModelServiceTest, ADeletedVersionFinishesForThoseWhoHoldItAndIsNotFoundAfterwards) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 3)), IsOk());
+  ASSERT_THAT(WhoAnswers("/versions/1"), IsOk());
+  grpc::ClientContext context;
+  v1::SampleRequest request;
+  request.set_model(std::string(kModel) + "/versions/1");
+  request.set_num_samples(1000000);  // 16 messages, most of them still to be made
+  auto reader = inference_->Sample(&context, request);
+  v1::SampleResponse reply;
+  ASSERT_TRUE(reader->Read(&reply));
+  int64_t rows = reply.theta().shape(0);
+
+  ASSERT_THAT(DeleteVersion("/versions/1"), IsOk());
+  EXPECT_THAT(WhoAnswers("/versions/1"), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_EQ(*WhoAnswers(""), "projects/planck/models/wcdm/versions/2");
+  while (reader->Read(&reply)) rows += reply.theta().shape(0);
+  EXPECT_THAT(FromGrpc(reader->Finish()), IsOk());
+  EXPECT_EQ(rows, 1000000);
+  EXPECT_THAT(DeleteVersion("/versions/1"), HasCode(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ModelServiceTest, ADeletedLatestVersionGivesWayToTheOneBefore) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 3)), IsOk());
+  ASSERT_THAT(DeleteVersion("/versions/2"), IsOk());
+  EXPECT_EQ(*WhoAnswers(""), "projects/planck/models/wcdm/versions/1");
+  v1::ModelVersion third;
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 4), &third), IsOk());
+  EXPECT_EQ(third.name(), "projects/planck/models/wcdm/versions/3");  // numbers are never used again
+}
+
+TEST_F(ModelServiceTest, AVersionWithAnAliasIsNotDeletedNorOneByAlias) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(SetAlias("production", 1), IsOk());
+  EXPECT_THAT(DeleteVersion("/versions/1"), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("production")));
+  EXPECT_THAT(DeleteVersion("/versions/production"), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(DeleteVersion(""), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(WhoAnswers(""), IsOk());
+}
+
+TEST_F(ModelServiceTest, PagesAreCountedAndNegativeOnesRefused) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact(TestDescription(), 3)), IsOk());
+  v1::ListVersionsRequest request;
+  request.set_parent(kModel);
+  request.set_page_size(1);
+  v1::ListVersionsResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_THAT(FromGrpc(models_->ListVersions(&context, request, &response)), IsOk());
+  }
+  ASSERT_EQ(response.versions_size(), 1);
+  EXPECT_EQ(response.versions(0).name(), "projects/planck/models/wcdm/versions/2");
+  request.set_page_token(response.next_page_token());
+  response.Clear();
+  {
+    grpc::ClientContext context;
+    ASSERT_THAT(FromGrpc(models_->ListVersions(&context, request, &response)), IsOk());
+  }
+  ASSERT_EQ(response.versions_size(), 1);
+  EXPECT_EQ(response.versions(0).name(), "projects/planck/models/wcdm/versions/1");
+  EXPECT_EQ(response.next_page_token(), "");
+  request.set_page_size(-1);
+  grpc::ClientContext context;
+  EXPECT_THAT(FromGrpc(models_->ListVersions(&context, request, &response)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("-1")));
+}
+
+TEST_F(ModelServiceTest, LabelsAreReplacedAndLimited) {
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  v1::UpdateLabelsRequest request;
+  request.set_name(kModel);
+  (*request.mutable_labels())["survey"] = "desi";
+  v1::Model model;
+  {
+    grpc::ClientContext context;
+    ASSERT_THAT(FromGrpc(models_->UpdateLabels(&context, request, &model)), IsOk());
+  }
+  EXPECT_EQ(model.labels().at("survey"), "desi");
+  (*request.mutable_labels())["survey"] = std::string(64, 'x');
+  {
+    grpc::ClientContext context;
+    EXPECT_THAT(FromGrpc(models_->UpdateLabels(&context, request, &model)),
+                HasCode(absl::StatusCode::kInvalidArgument));
+  }
+  request.clear_labels();
+  for (int i = 0; i < 65; ++i) (*request.mutable_labels())[std::to_string(i)] = "";
+  grpc::ClientContext context;
+  EXPECT_THAT(FromGrpc(models_->UpdateLabels(&context, request, &model)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("65 labels")));
+}
+
+}  // namespace
+}  // namespace creamery
