@@ -84,7 +84,6 @@ class Statement {
   void Bind(int64_t value);
   void Bind(int value) { Bind(static_cast<int64_t>(value)); }
   void Bind(absl::string_view value);
-  void Bind(const std::string& value) { Bind(absl::string_view(value)); }
   void Bind(Bytes value);
 
   Database& database_;
