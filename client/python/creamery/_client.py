@@ -70,7 +70,7 @@ class Client:
         """Queues a training; returns at once.
 
         Args:
-            model: model that receives the version, `planck/cosmo`; made if it does not exist.
+            model: model that receives the version, `planck/cosmo`; made, with its project, if it does not exist.
             dataset: the dataset or its name, at its present revision.
             spec: what to train; default `creamery.MAF()`.
             parameters: names of the parameters to keep, in order; marginalises over the others. Default: all.
@@ -89,6 +89,7 @@ class Client:
             >>> model = job.result(progress=True)
         """
         full = _names.model(model)
+        self._transport.make_project(full.split("/")[1])
         work = job_pb2.TrainingJob(
             model=full,
             dataset=_datasets.full_name(dataset),

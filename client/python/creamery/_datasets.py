@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creamery import _arrays, _names, _priors
-from creamery._errors import AlreadyExistsError, CreameryError, InvalidArgumentError
+from creamery._errors import CreameryError, InvalidArgumentError
 from creamery._transport import Transport
-from creamery.v1 import dataset_pb2, dataset_service_pb2, project_service_pb2
+from creamery.v1 import dataset_pb2, dataset_service_pb2
 
 _CHUNK_BYTES = 1 << 20
 # Keyword of upload() -> field of creamery.v1.Rows.
@@ -168,7 +168,7 @@ class Datasets:
         parent, dataset_id = _names.split(full)
         own_id = request_id is None
         request_id = request_id or uuid.uuid4().hex
-        self._make_project(parent)
+        self._transport.make_project(_names.project_id(parent))
         self._transport.call(
             "CreateDataset",
             dataset_service_pb2.CreateDatasetRequest(
@@ -286,15 +286,6 @@ class Datasets:
             >>> client.datasets.delete("planck/chain")
         """
         self._transport.call("DeleteDataset", dataset_service_pb2.DeleteDatasetRequest(name=full_name(dataset)))
-
-    def _make_project(self, parent: str) -> None:
-        request = project_service_pb2.CreateProjectRequest(
-            project_id=_names.project_id(parent), request_id=uuid.uuid4().hex
-        )
-        try:
-            self._transport.call("CreateProject", request)
-        except AlreadyExistsError:
-            pass
 
     def _append(self, full: str, rows: Columns, request_id: str, expected: Optional[int]) -> Dataset:
         return Dataset(self._transport.upload("AppendRows", lambda: _append_requests(full, rows, request_id, expected)))

@@ -142,7 +142,7 @@ class Models:
         """Stores an artifact as the next version of a model, made if it does not exist.
 
         Args:
-            name: `planck/cosmo`; its project must exist.
+            name: `planck/cosmo`; made, with its project, if it does not exist.
             path: the file.
             request_id: makes a repeat safe; chosen at random if not given.
 
@@ -164,6 +164,7 @@ class Models:
                 for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
                     yield model_service_pb2.ImportVersionRequest(chunk=chunk)
 
+        self._transport.make_project(parent.split("/")[1])
         with open(path, "rb"):  # a missing file is reported here, not from inside the stream
             pass
         return Model(self._transport, self._transport.upload("ImportVersion", requests))

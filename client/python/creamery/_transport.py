@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import time
+import uuid
 from pathlib import Path
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -12,7 +13,7 @@ import grpc
 from google.protobuf import message_factory
 
 from creamery import _warnings
-from creamery._errors import InvalidArgumentError, UnavailableError, from_rpc_error
+from creamery._errors import AlreadyExistsError, InvalidArgumentError, UnavailableError, from_rpc_error
 from creamery.v1 import (
     dataset_service_pb2,
     inference_service_pb2,
@@ -177,6 +178,14 @@ class Transport:
             if not reply.next_page_token:
                 return
             request.page_token = reply.next_page_token
+
+    def make_project(self, project_id: str) -> None:
+        """Makes a project unless it is there."""
+        request = project_service_pb2.CreateProjectRequest(project_id=project_id, request_id=uuid.uuid4().hex)
+        try:
+            self.call("CreateProject", request)
+        except AlreadyExistsError:
+            pass
 
     def close(self) -> None:
         """Ends every call and closes the channel."""

@@ -89,10 +89,10 @@ def test_a_taken_name_is_already_exists_and_the_old_rows_stay(client):
         ({"theta": [1.0, 2.0]}, r"theta has shape \(2,\), expected \(n, d\)"),
         ({"weights": [1.0, -1.0]}, "weight"),
         ({"weights": [1.0]}, r"weight has shape \(1,\), expected \(2,\)"),
-        ({"names": ["a"]}, ""),
+        ({"names": ["a"]}, r"theta has shape \(2, 2\), expected \(n, 1\)"),
         ({"names": ["a", "a"]}, "a"),
         ({"priors": {"c": "uniform(0,1)"}}, "priors names c; the parameters are a, b"),
-        ({"priors": {"a": "uniform(1,0)"}}, ""),
+        ({"priors": {"a": "uniform(1,0)"}}, "expected finite lower < upper"),
         ({"kind": "guess"}, "expected independent, mcmc or nested_sampling"),
     ],
 )
