@@ -90,7 +90,7 @@ def test_a_watch_survives_a_restart_of_the_server(own_server):
 
 def test_tokens_are_asked_for_when_the_server_has_a_file(own_server, tmp_path):
     tokens = tmp_path / "tokens"
-    tokens.write_text("# token principal\nsecret alice\n")
+    tokens.write_text("# token principal\n0123456789abcdef-secret alice\n")
     tokens.chmod(0o600)
     server = own_server(f"--token_file={tokens}")
     for wrong in (None, "guess"):
