@@ -12,7 +12,7 @@ def own_files(root, suffixes, folders=FOLDERS):
         for directory, subfolders, names in os.walk(os.path.join(root, folder)):
             subfolders[:] = sorted(s for s in subfolders if s not in SKIPPED and not s.endswith(".egg-info"))
             for name in sorted(names):
-                if name.endswith(suffixes):
+                if name.endswith(suffixes) and not name.endswith("_pb2.py"):  # generated
                     yield os.path.relpath(os.path.join(directory, name), root)
 
 
