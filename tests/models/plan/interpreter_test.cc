@@ -135,7 +135,7 @@ TEST(InterpreterNormalisationTest, DensitiesIntegrateToOneInOneTwoAndThreeDimens
   EXPECT_NEAR(Integral(RandomPlan(Kind::kSpline, 2, 1), {-1, -4}, {2, 5}, 400), 1, 1e-3);
   Plan smooth = RandomPlan(Kind::kAffine, 3, 1);  // few points a side: no kinks
   smooth.columns.assign(3, smooth.columns[0]);
-  EXPECT_NEAR(Integral(smooth, {-7, -7, -7}, {7, 7, 7}, 64), 1, 1e-3);
+  EXPECT_NEAR(Integral(smooth, {-14, -14, -14}, {14, 14, 14}, 96), 1, 1e-3);
 }
 
 TEST(InterpreterStructureTest, ZeroWeightsAreTheBaseItself) {
