@@ -80,8 +80,8 @@ absl::StatusOr<v1::Job> Job::Wait(const std::function<void(const v1::Job&)>& pro
     }
     const absl::Status status = connection_->ToStatus(reader->Finish());
     if (absl::IsDeadlineExceeded(status)) continue;
-    // A stream that ends early without an error comes from a server that drains.
-    if (!status.ok() && !absl::IsUnavailable(status)) return status;
+    // A server that drains ends the stream without an error, or cancels it: nobody here did.
+    if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsCancelled(status)) return status;
     if (absl::Now() - last_word > patience) {
       return status.ok() ? absl::UnavailableError(absl::StrCat("the server stopped telling of job ", name_)) : status;
     }

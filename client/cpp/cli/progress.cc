@@ -39,7 +39,7 @@ void ProgressLine::Show(const v1::Job& job) {
   const std::string state = StateName(job.state());
   const v1::Progress& progress = job.progress();
   const double fraction = job.state() == v1::SUCCEEDED ? 1 : progress.fraction();
-  const std::string details = job.has_progress() ? Details(progress) : "";
+  const std::string details = job.has_progress() && !HasEnded(job.state()) ? Details(progress) : "";
   if (terminal_) {
     // \033[K clears what a longer line left behind.
     std::fprintf(stderr, "\r%s %3.0f%% %s  %s\033[K", Bar(fraction).c_str(), 100 * fraction, state.c_str(),

@@ -16,10 +16,11 @@ class TemporaryFolder {
     path_ = mkdtemp(pattern.data());
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  // Writes a file and returns its path.
+  // Writes a file that only its owner may read, as the server wants its tokens, and returns its path.
   std::string Write(const std::string& name, const std::string& bytes) const {
     std::ofstream(path_ + "/" + name, std::ios::binary) << bytes;
-    return path_ + "/" + name;
+    std::filesystem::permissions(Path(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return Path(name);
   }
   std::string Path(const std::string& name) const { return path_ + "/" + name; }
 
