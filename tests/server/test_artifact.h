@@ -23,7 +23,16 @@ inline v1::ModelVersion TestDescription() {
   w0->mutable_prior()->mutable_normal()->set_mean(-1);
   w0->mutable_prior()->mutable_normal()->set_stddev(0.5);
   description.mutable_signature()->add_abilities(v1::DENSITY);
-  description.mutable_training()->mutable_held_out()->set_log_prob_floor(-5);
+  v1::HeldOutStatistics* held_out = description.mutable_training()->mutable_held_out();
+  held_out->set_out_of_fold_log_prob(-0.72579135264472744);  // -log(0.5 sqrt(2 pi e))
+  held_out->set_in_sample_log_prob(-0.72579135264472744);
+  held_out->set_log_prob_variance(0.5);  // of a normal in one dimension
+  held_out->set_log_prob_covariance(0.5);
+  held_out->set_chain_error(0.01);
+  held_out->set_variance_chain_error(0.01);
+  held_out->set_effective_size(5000);
+  held_out->set_kish_size(5000);
+  held_out->set_log_prob_floor(-5);
   description.mutable_log_evidence()->set_value(-7);
   description.mutable_log_evidence()->set_error(0.25);
   return description;
