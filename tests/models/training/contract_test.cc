@@ -1,0 +1,291 @@
+// What every family must do, in one, two and three dimensions, unbounded, boxed and with mixed maps.
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "models/families.h"
+#include "models/flows/flow_estimator.h"
+#include "models/plan/column_map.h"
+#include "models/random.h"
+#include "models/training/flow_network.h"
+#include "models/training/trainer.h"
+#include "tests/models/training/training_samples.h"
+#include "tests/status_matchers.h"
+
+namespace creamery {
+namespace {
+
+// Where a column lives: -1 free, 0 half-bounded at 1, 1 in the box (0, 2).
+int PlaceOf(const std::string& maps, int j) {
+  if (maps == "unbounded") return -1;
+  if (maps == "boxed") return 1;
+  return j == 0 ? 0 : j == 1 ? 1 : -1;
+}
+
+TrainingInput ContractInput(const std::string& family, int d, const std::string& maps) {
+  std::vector<v1::Parameter> parameters;
+  for (int j = 0; j < d; ++j) {
+    const std::string name = absl::StrCat("p", j);
+    const int place = PlaceOf(maps, j);
+    parameters.push_back(place < 0    ? FreeParameter(name)
+                         : place == 0 ? HalfBoundedParameter(name, 1)
+                                      : BoxParameter(name, 0, 2));
+  }
+  TrainingInput input = MakeInput(parameters, 400, [&](const auto& u, double* row) {
+    const double shared = NormalQuantile(u(0));
+    for (int j = 0; j < d; ++j) {
+      const double g = 0.6 * shared + 0.8 * NormalQuantile(u(j + 1));  // N(0, 1), correlated
+      const int place = PlaceOf(maps, j);
+      row[j] = place < 0 ? 3 + 0.5 * g : place == 0 ? 1 + std::exp(0.5 * g) : 2 * std::pow(NormalCdf(g), 2);
+    }
+  });
+  v1::EstimatorSpec& spec = *input.job.mutable_training()->mutable_spec();
+  spec = SpecOf(family);
+  spec.mutable_training()->set_members(2);
+  spec.mutable_training()->set_max_epochs(12);
+  spec.mutable_training()->set_seed(5);
+  return input;
+}
+
+// (n, d) rows' y in float64.
+at::Tensor LayerSpace(const Plan& plan, const std::vector<double>& theta, std::vector<double>* map_ladj) {
+  const int64_t d = plan.d();
+  const int64_t n = static_cast<int64_t>(theta.size()) / d;
+  at::Tensor y = at::empty({n, d}, at::kDouble);
+  map_ladj->assign(n, 0);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < d; ++j) {
+      const MappedValue mapped = MapForward(plan.columns[j], theta[i * d + j]);
+      y[i][j] = mapped.y;
+      (*map_ladj)[i] += mapped.ladj;
+      if (!plan.whitening.empty()) (*map_ladj)[i] += std::log(plan.whitening[j * d + j]);
+    }
+  }
+  if (plan.whitening.empty()) return y;
+  const at::Tensor w = at::from_blob(const_cast<double*>(plan.whitening.data()), {d, d}, at::kDouble);
+  return y.matmul(w.t());
+}
+
+class ContractTest : public testing::TestWithParam<std::tuple<std::string, int, std::string>> {
+ protected:
+  void SetUp() override {
+    const auto& [family, d, maps] = GetParam();
+    d_ = d;
+    input_ = ContractInput(family, d, maps);
+    // Trained once for all tests of a parameter.
+    static auto& trained = *new std::map<ParamType, std::string>();
+    std::string& artifact = trained[GetParam()];
+    if (artifact.empty()) {
+      ASSERT_OK_AND_ASSIGN(artifact, Train(input_, {}));
+    }
+    artifact_ = artifact;
+    ASSERT_OK_AND_ASSIGN(model_, LoadEstimator(artifact_));
+    ASSERT_OK_AND_ASSIGN(const Safetensors file, Safetensors::Parse(artifact_));
+    member_ = model_->description().training().answering_member();
+    ASSERT_OK_AND_ASSIGN(plan_, ReadPlan(file, MemberPrefix(member_)));
+    const v1::EstimatorSpec& spec = model_->description().spec();
+    FlowShape shape;
+    shape.d = d;
+    shape.kind = plan_.layers[0].kind;
+    shape.bins = plan_.layers[0].bins;
+    shape.transforms = static_cast<int64_t>(plan_.layers.size());
+    const auto& hidden = family == "maf" ? spec.maf().hidden_units() : spec.nsf().hidden_units();
+    shape.hidden_units.assign(hidden.begin(), hidden.end());
+    network_ = std::make_unique<FlowNetwork>(shape, 5, member_);
+    std::vector<double> flat;
+    for (const AutoregressiveLayer& layer : plan_.layers) {
+      for (const Linear& linear : layer.network) {
+        flat.insert(flat.end(), linear.weight.begin(), linear.weight.end());
+        flat.insert(flat.end(), linear.bias.begin(), linear.bias.end());
+      }
+    }
+    weights_ = at::from_blob(flat.data(), {static_cast<int64_t>(flat.size())}, at::kDouble).clone();
+    u_.resize(200 * d);
+    const RandomStream stream(3, RandomPurpose::kSample);
+    for (size_t i = 0; i < u_.size(); ++i) u_[i] = stream.Uniform(i);
+    theta_.resize(u_.size());
+    ASSERT_THAT(model_->density()->PriorTransform(u_, absl::MakeSpan(theta_), StopToken()), IsOk());
+  }
+
+  std::vector<double> LogProb(const Estimator& model, const std::vector<double>& theta) const {
+    std::vector<double> result(theta.size() / d_);
+    EXPECT_THAT(model.density()->LogProb(theta, absl::MakeSpan(result), StopToken()), IsOk());
+    return result;
+  }
+
+  int d_ = 0;
+  int64_t member_ = 0;
+  TrainingInput input_;
+  std::string artifact_;
+  std::unique_ptr<Estimator> model_;
+  Plan plan_;
+  std::unique_ptr<FlowNetwork> network_;
+  at::Tensor weights_;
+  std::vector<double> u_;      // (200, d)
+  std::vector<double> theta_;  // draws of the model
+};
+
+TEST_P(ContractTest, AnswersAreFiniteRepeatableAndEqualAfterASecondLoad) {
+  const std::vector<double> first = LogProb(*model_, theta_);
+  for (const double value : first) EXPECT_TRUE(std::isfinite(value));
+  EXPECT_EQ(first, LogProb(*model_, theta_));
+  ASSERT_OK_AND_ASSIGN(const auto again, LoadEstimator(artifact_));
+  EXPECT_EQ(first, LogProb(*again, theta_));
+}
+
+TEST_P(ContractTest, InterpreterEqualsLibTorchInFloat64) {
+  std::vector<double> map_ladj;
+  const at::Tensor y = LayerSpace(plan_, theta_, &map_ladj);
+  const at::Tensor log_prob = network_->LogProb(weights_, y);
+  ASSERT_EQ(log_prob.sizes(), (std::vector<int64_t>{200}));
+  const std::vector<double> served = LogProb(*model_, theta_);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_NEAR(served[i], log_prob[i].item<double>() + map_ladj[i], 1e-5 * std::max(1.0, std::abs(served[i])));
+  }
+}
+
+TEST_P(ContractTest, ForwardUndoesTheInverse) {
+  std::vector<double> map_ladj;
+  const at::Tensor z = network_->Forward(weights_, LayerSpace(plan_, theta_, &map_ladj)).z;
+  ASSERT_EQ(z.sizes(), (std::vector<int64_t>{200, d_}));
+  const bool normal = plan_.layers[0].kind == AutoregressiveLayer::Kind::kAffine;
+  for (int i = 0; i < 200 * d_; ++i) {
+    const double value = z[i / d_][i % d_].item<double>();
+    EXPECT_NEAR(normal ? NormalCdf(value) : value, u_[i], 1e-7);
+  }
+}
+
+TEST_P(ContractTest, LadjIsTheDeterminantOfTheAutogradJacobian) {
+  std::vector<double> map_ladj;
+  for (int row = 0; row < 5; ++row) {
+    const std::vector<double> theta(theta_.begin() + row * d_, theta_.begin() + (row + 1) * d_);
+    const at::Tensor y = LayerSpace(plan_, theta, &map_ladj).clone().set_requires_grad(true);
+    at::Tensor jacobian = at::empty({d_, d_}, at::kDouble);
+    double ladj = 0;
+    for (int j = 0; j < d_; ++j) {
+      y.mutable_grad() = at::Tensor();
+      const FlowNetwork::Output out = network_->Forward(weights_, y);
+      out.z.select(1, j).sum().backward();
+      jacobian[j].copy_(y.grad()[0]);
+      ladj = out.ladj[0].item<double>();
+    }
+    double determinant = jacobian[0][0].item<double>();
+    const auto at = [&](int i, int j) { return jacobian[i][j].item<double>(); };
+    if (d_ == 2) determinant = at(0, 0) * at(1, 1) - at(0, 1) * at(1, 0);
+    if (d_ == 3) {
+      determinant = at(0, 0) * (at(1, 1) * at(2, 2) - at(1, 2) * at(2, 1)) -
+                    at(0, 1) * (at(1, 0) * at(2, 2) - at(1, 2) * at(2, 0)) +
+                    at(0, 2) * (at(1, 0) * at(2, 1) - at(1, 1) * at(2, 0));
+    }
+    EXPECT_NEAR(std::log(std::abs(determinant)), ladj, 1e-8);
+  }
+}
+
+TEST_P(ContractTest, GradientReachesEveryWeightTheMasksAllow) {
+  std::vector<double> map_ladj;
+  const at::Tensor y = LayerSpace(plan_, theta_, &map_ladj);
+  const at::Tensor weights = weights_.clone().set_requires_grad(true);
+  network_->LogProb(weights, y).sum().backward();
+  const std::vector<float> ones(weights_.size(0), 1.0f);
+  int64_t at = 0;
+  for (const AutoregressiveLayer& layer : network_->ToLayers(ones)) {
+    for (const Linear& linear : layer.network) {
+      for (const float allowed : linear.weight) {
+        const double gradient = weights.grad()[at++].item<double>();
+        EXPECT_EQ(allowed != 0, gradient != 0) << "weight " << at - 1;
+      }
+      for (int64_t o = 0; o < linear.out; ++o) EXPECT_NE(weights.grad()[at++].item<double>(), 0) << "bias " << o;
+    }
+  }
+}
+
+// Midpoint rule in coordinates that follow each column's place: normal quantiles of the box, where densities may grow
+// without limit towards an edge; +-20 scales of a free column; +-8 scales of the logarithm of a half-bounded one.
+TEST_P(ContractTest, DensityIntegratesToOne) {
+  if (d_ == 3) return;  // quadrature is for one and two dimensions
+  const int64_t n = d_ == 1 ? 5000 : 400;
+  const auto& maps = std::get<2>(GetParam());
+  const auto place = [&](int j, int64_t i, double* theta) {  // theta and dtheta
+    const double u = (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+    switch (PlaceOf(maps, j)) {
+      case 1:
+        *theta = 2 * NormalCdf(14 * u - 7);
+        return 2 * 14.0 / static_cast<double>(n) * std::exp(NormalLogDensity(14 * u - 7));
+      case 0:
+        *theta = 1 + std::exp(8 * u - 4);
+        return 8.0 / static_cast<double>(n) * (*theta - 1);
+      default:
+        *theta = 3 + 0.5 * std::sinh(7.4 * u - 3.7);
+        return 0.5 * 7.4 / static_cast<double>(n) * std::cosh(7.4 * u - 3.7);
+    }
+  };
+  std::vector<double> theta;
+  std::vector<double> volume;
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k < (d_ == 1 ? 1 : n); ++k) {
+      double value = 0;
+      volume.push_back(place(0, i, &value));
+      theta.push_back(value);
+      if (d_ == 1) continue;
+      volume.back() *= place(1, k, &value);
+      theta.push_back(value);
+    }
+  }
+  const std::vector<double> log_prob = LogProb(*model_, theta);
+  double sum = 0;
+  for (size_t i = 0; i < log_prob.size(); ++i) sum += std::exp(log_prob[i]) * volume[i];
+  EXPECT_NEAR(sum, 1, 1e-3);
+}
+
+TEST_P(ContractTest, SameSeedGivesTheSameWeightsAndAnotherSeedOthers) {
+  ASSERT_OK_AND_ASSIGN(const std::string again, Train(input_, {}));
+  ASSERT_OK_AND_ASSIGN(const auto same, LoadEstimator(again));
+  EXPECT_EQ(LogProb(*model_, theta_), LogProb(*same, theta_));
+  input_.job.mutable_training()->mutable_spec()->mutable_training()->set_seed(6);
+  ASSERT_OK_AND_ASSIGN(const std::string other_bytes, Train(input_, {}));
+  ASSERT_OK_AND_ASSIGN(const auto other, LoadEstimator(other_bytes));
+  EXPECT_NE(LogProb(*model_, theta_), LogProb(*other, theta_));
+}
+
+TEST_P(ContractTest, WrongShapesAreRefused) {
+  std::vector<double> log_prob(3);
+  const std::vector<double> theta(3 * d_ + 1, 1.5);
+  EXPECT_THAT(model_->density()->LogProb(theta, absl::MakeSpan(log_prob), StopToken()),
+              HasCode(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_P(ContractTest, StopTokenEndsTrainingAndAnswers) {
+  StopSource source;
+  source.RequestStop();
+  TrainingHooks hooks;
+  hooks.stop = source.token();
+  EXPECT_THAT(Train(input_, hooks), HasCode(absl::StatusCode::kCancelled));
+  std::vector<double> log_prob(200);
+  EXPECT_THAT(model_->density()->LogProb(theta_, absl::MakeSpan(log_prob), source.token()),
+              HasCode(absl::StatusCode::kCancelled));
+
+  StopSource later;
+  int epochs = 0;
+  hooks.stop = later.token();
+  hooks.progress = [&](const v1::Progress&) {
+    if (++epochs == 2) later.RequestStop();
+  };
+  EXPECT_THAT(Train(input_, hooks), HasCode(absl::StatusCode::kCancelled));
+  EXPECT_EQ(epochs, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ContractTest,
+                         testing::Combine(testing::ValuesIn(TrainableFamilies()), testing::Values(1, 2, 3),
+                                          testing::Values("unbounded", "boxed", "mixed")),
+                         [](const auto& info) {
+                           return absl::StrCat(std::get<0>(info.param), std::get<1>(info.param),
+                                               std::get<2>(info.param));
+                         });
+
+}  // namespace
+}  // namespace creamery
