@@ -108,7 +108,7 @@ LC_ALL=C awk -v d="${kl[desi]}" -v s="${kl[sdss]}" 'BEGIN {
   difference = a[1] - b[1]; error = sqrt(a[2]^2 + b[2]^2)
   size = difference < 0 ? -difference : difference
   printf "%s constrains (omegam, w0) more: by %.3f +- %.3f nats, %.1f sigma\n", \
-    difference > 0 ? "desi" : "sdss", size, error, size / error }'
+    (difference > 0 ? "desi" : "sdss"), size, error, size / error }'
 echo
 
 if [[ $once == no ]]; then
