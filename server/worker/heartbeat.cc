@@ -57,6 +57,9 @@ void Heartbeat::Run() {
 absl::Status Heartbeat::RunStream() {
   grpc::ClientContext context;
   link_.Authorize(&context);
+  // Waits in the channel while the server is away. That also drives the channel's connecting, which nobody polls while
+  // calls fail at once: gRPC's own fallback looks every 5 s, longer than a short lease.
+  context.set_wait_for_ready(true);
   {
     MutexLock lock(&mu_);
     if (ending_) return absl::CancelledError();

@@ -212,7 +212,7 @@ TEST_F(EndToEndTest, AWorkerAskedToEndStoresACheckpointAndReleasesItsJob) {
 }
 
 TEST_F(EndToEndTest, ATrainingGoesOnWhileTheServerIsKilledAndRestarted) {
-  const std::string name = CreateJob(300);
+  const std::string name = CreateJob(1500);
   const auto worker = server_.StartWorker({});
   ASSERT_EQ(WaitForEpoch(name, 1).state(), v1::RUNNING);
   server_.Kill();
@@ -220,7 +220,7 @@ TEST_F(EndToEndTest, ATrainingGoesOnWhileTheServerIsKilledAndRestarted) {
   Connect();
   const v1::Job ended = WaitForEnd(name);
   EXPECT_EQ(ended.state(), v1::SUCCEEDED) << ended.error().message() << worker->log();
-  EXPECT_EQ(ended.attempt(), 1);
+  EXPECT_EQ(ended.attempt(), 1) << worker->log();
 }
 
 TEST_F(EndToEndTest, ACancelledJobEndsWithinASecondInEveryPhase) {
