@@ -26,9 +26,9 @@ absl::StatusOr<Authenticator> Authenticator::FromFile(const std::string& path) {
   if (!file || stat(path.c_str(), &info) != 0) {
     return absl::NotFoundError(absl::StrCat("the token file ", path, " cannot be read"));
   }
-  if ((info.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the token file ", path, " is open to everybody on this machine: run chmod 600 on it"));
+        absl::StrCat("the token file ", path, " may be read by others than its owner: run chmod 600 on it"));
   }
   std::stringstream text;
   text << file.rdbuf();

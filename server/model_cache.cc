@@ -51,7 +51,7 @@ absl::StatusOr<ModelCache::Handle> ModelCache::LoadAndKeep(const std::string& na
     status = MakeRoom((*estimator)->memory_bytes());
     if (!status.ok()) status = absl::Status(status.code(), absl::StrCat(name, " cannot be loaded: ", status.message()));
   }
-  const absl::StatusOr<Handle> result =
+  absl::StatusOr<Handle> result =
       status.ok() ? absl::StatusOr<Handle>(Account(*std::move(estimator))) : absl::StatusOr<Handle>(status);
   load->done = true;
   load->result = result;

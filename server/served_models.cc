@@ -50,7 +50,7 @@ absl::StatusOr<ServedModel> ServedModels::Acquire(const std::string& name, const
 }
 
 absl::Status ServedModels::Deleted(const VersionName& name) {
-  const absl::Status refreshed = directory_.Refresh(name.model_name());
+  absl::Status refreshed = directory_.Refresh(name.model_name());
   cache_.Forget(name.ToString());
   return refreshed;
 }

@@ -61,8 +61,9 @@ class ProducerReactor final : public grpc::ServerWriteReactor<Response> {
     if (status.ok()) {
       status = RunGuarded([this]() -> absl::Status {
         absl::StatusOr<Producer<Response>> producer = start_(call_);
-        if (producer.ok()) producer_ = *std::move(producer);
-        return producer.status();
+        if (!producer.ok()) return producer.status();
+        producer_ = *std::move(producer);
+        return absl::OkStatus();
       });
     }
     if (!status.ok()) return End(status);

@@ -18,6 +18,9 @@
 namespace creamery {
 namespace {
 
+// A chunk of samples takes no longer than about this, so that short questions do not wait behind long streams.
+constexpr absl::Duration kChunkTime = absl::Milliseconds(100);
+
 // The model of a question as it was found in memory when the question arrived.
 using Found = absl::StatusOr<ServedModel>;
 
@@ -107,7 +110,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
     });
   }
 
-  // Rows come in chunks of about 1 MiB, and row i is the same whatever the chunks are.
+  // Rows come in chunks of at most about 1 MiB, and row i is the same whatever the chunks are.
   grpc::ServerWriteReactor<v1::SampleResponse>* Sample(grpc::CallbackServerContext* context,
                                                        const v1::SampleRequest* request) override {
     using Reply = v1::SampleResponse;
@@ -150,7 +153,8 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
     const Density& density = *model.estimator->density();
     const int64_t d = density.num_parameters();
     const int64_t row_bytes = static_cast<int64_t>(sizeof(double)) * (d + (request.log_prob() ? 1 : 0));
-    const int64_t rows = std::min(RowsPerChunk(row_bytes), request.num_samples() - first_row);
+    const int64_t affordable = std::max<int64_t>(1, kChunkTime / EstimatedCost(*model.estimator, 1));
+    const int64_t rows = std::min({RowsPerChunk(row_bytes), affordable, request.num_samples() - first_row});
     std::vector<double> theta(rows * d);
     ABSL_RETURN_IF_ERROR(creamery::Sample(density, seed, first_row, absl::MakeSpan(theta), stop));
     *reply->mutable_theta() = FromDoubles(theta, {rows, d});

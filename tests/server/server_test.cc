@@ -75,8 +75,8 @@ TEST_F(ServerTest, WithATokenFileATokenIsNeededAndNamesTheCreator) {
   EXPECT_EQ(project.creator(), "alice");
 }
 
-TEST_F(ServerTest, ATokenFileOpenToEverybodyIsRefused) {
-  WriteTokens("0123456789abcdef alice\n", 0644);
+TEST_F(ServerTest, ATokenFileThatOthersMayReadIsRefused) {
+  WriteTokens("0123456789abcdef alice\n", 0640);
   ASSERT_THAT(CompleteConfig(&config_), IsOk());
   EXPECT_THAT(Server::Start(config_), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("chmod 600")));
 }
