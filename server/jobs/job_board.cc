@@ -13,6 +13,7 @@
 #include "proto/support/status_macros.h"
 #include "server/jobs/job_check.h"
 #include "server/jobs/lease_table.h"
+#include "server/jobs/waiting_worker.h"
 
 namespace creamery {
 namespace {
@@ -25,55 +26,6 @@ constexpr absl::Duration kStandstill = absl::Seconds(1);
 bool Ended(const v1::Job& job) {
   return job.state() == v1::SUCCEEDED || job.state() == v1::FAILED || job.state() == v1::CANCELLED;
 }
-
-// A worker that waits for a job.
-class WaitingWorker final : public Subscription {
- public:
-  WaitingWorker(v1::WorkerDescription worker, absl::Time until, JobBoard::LeaseListener listener)
-      : worker_(std::move(worker)), until_(until), listener_(std::move(listener)) {}
-
-  const v1::WorkerDescription& worker() const { return worker_; }
-  absl::Time until() const { return until_; }
-  bool Fits(const std::string& family) const {
-    for (const std::string& own : worker_.families()) {
-      if (own == family) return true;
-    }
-    return false;
-  }
-  // False if the worker has left meanwhile: the answer is still the caller's.
-  bool Answer(const absl::StatusOr<std::optional<LeaseGrant>>& answer) {
-    JobBoard::LeaseListener listener;  // what it holds is let go without the lock
-    MutexLock lock(&mu_);
-    if (listener_ == nullptr) return false;
-    listener.swap(listener_);
-    listener(answer);
-    return true;
-  }
-  void Withdraw() {
-    JobBoard::LeaseListener listener;
-    MutexLock lock(&mu_);
-    listener.swap(listener_);
-  }
-  bool withdrawn() {
-    MutexLock lock(&mu_);
-    return listener_ == nullptr;
-  }
-
- private:
-  const v1::WorkerDescription worker_;
-  const absl::Time until_;
-  Mutex mu_;
-  JobBoard::LeaseListener listener_ ABSL_GUARDED_BY(mu_);
-};
-
-class WaitingTicket final : public Subscription {
- public:
-  explicit WaitingTicket(std::shared_ptr<WaitingWorker> waiting) : waiting_(std::move(waiting)) {}
-  ~WaitingTicket() override { waiting_->Withdraw(); }
-
- private:
-  const std::shared_ptr<WaitingWorker> waiting_;
-};
 
 class JobBoardImpl final : public JobBoard {
  public:
