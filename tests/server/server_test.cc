@@ -242,12 +242,14 @@ TEST_F(ServerTest, StatisticsComeWithTheirErrorAndTheSeed) {
   EXPECT_EQ(response.model_version(), "projects/planck/models/wcdm/versions/1");
   v1::ModelDimensionalityRequest dimensionality;
   dimensionality.set_model(kModel);
+  dimensionality.set_seed(3);
   v1::ModelDimensionalityResponse answer;
   {
     grpc::ClientContext context;
     ASSERT_THAT(FromGrpc(statistics->ModelDimensionality(&context, dimensionality, &answer)), IsOk());
   }
-  EXPECT_NEAR(answer.dimensionality().value(), 0, 0.1);  // log P - log prior does not vary
+  // log P - log prior does not vary. log prior = -chi^2/2 of one degree has variance 1/2 and kurtosis 15.
+  EXPECT_NEAR(answer.dimensionality().value(), 0, 5 * 2 * 0.5 * std::sqrt((15 - 1) / 10000.0));
   request.set_num_samples(99);
   {
     grpc::ClientContext context;
