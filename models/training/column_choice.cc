@@ -59,6 +59,25 @@ bool Leans(const std::vector<double>& u, const std::vector<double>& weight) {
   return low > kLeaningMass * total || high > kLeaningMass * total;
 }
 
+double Skewness(const std::vector<double>& value, const std::vector<double>& weight) {
+  const WeightedMoments moments = Moments(value, weight);
+  double third = 0;
+  double total = 0;
+  for (size_t i = 0; i < value.size(); ++i) {
+    third += weight[i] * std::pow(value[i] - moments.mean, 3);
+    total += weight[i];
+  }
+  return third / total / std::pow(moments.variance, 1.5);
+}
+
+// Whether the logarithm of the distance to the only bound is more symmetric than the distance. Where the bound lies in
+// the far tail the logarithm would make outliers of the few rows next to it, and bend straight correlations.
+bool LogIsMoreSymmetric(const Column& column, ColumnMap map) {
+  map.space = Space::kStandardized;
+  const double log_skewness = Skewness(column.Mapped(map), column.weight());
+  return std::abs(log_skewness) <= std::abs(Skewness(column.theta(), column.weight()));
+}
+
 // theta -> t, and the bounds of t.
 absl::Status ChooseScale(const v1::Parameter& parameter, v1::ParameterMap wanted, const Column& column,
                          ColumnMap& map) {
@@ -80,10 +99,12 @@ absl::Status ChooseScale(const v1::Parameter& parameter, v1::ParameterMap wanted
   const bool below = std::isfinite(bounds.lower);
   const bool above = std::isfinite(bounds.upper);
   if (below != above) {
-    map.scale_of_t = below ? ColumnMap::Scale::kLogAbove : ColumnMap::Scale::kLogBelow;
-    map.origin = below ? bounds.lower : bounds.upper;
-    map.lower = -kInfinity;
-    map.upper = kInfinity;
+    ColumnMap log_map = map;
+    log_map.scale_of_t = below ? ColumnMap::Scale::kLogAbove : ColumnMap::Scale::kLogBelow;
+    log_map.origin = below ? bounds.lower : bounds.upper;
+    log_map.lower = -kInfinity;
+    log_map.upper = kInfinity;
+    if (wanted == v1::HALF_BOUNDED || LogIsMoreSymmetric(column, log_map)) map = log_map;
   }
   return absl::OkStatus();
 }

@@ -2,7 +2,8 @@
 //
 //   bounds             maf                                                nsf (every column must reach the unit box)
 //   none               standardised; such columns are whitened together   normal distribution function, twice as wide
-//   one                log of the distance to it, then as without bounds  the same
+//   one                log of the distance to it, then as without bounds; the same
+//                      if that is less symmetric, a half-line as a box
 //   two                posterior leans on an edge: box spline + probit;   linear, or for a posterior narrower than a
 //                      well inside: probit, shifted and scaled            tenth of the box a zoom on it
 //   log-uniform prior  log, then as two bounds                            the same

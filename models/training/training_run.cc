@@ -1,9 +1,8 @@
 #include "models/training/training_run.h"
 
-#include <ATen/ATen.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,24 +15,22 @@
 #include "models/training/column_choice.h"
 #include "models/training/layer_space.h"
 #include "models/training/trainers.h"
+#include "proto/support/digest.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
 
-// Tells trainings apart: the data and the spec decide the weights, nothing else does.
+// Tells trainings apart: the data and the spec decide the weights, nothing else does. `spec` complete.
 std::string Identity(const v1::Dataset& dataset, const v1::EstimatorSpec& spec, absl::Span<const std::string> names) {
-  const v1::TrainingOptions& o = spec.training();
-  std::string text =
-      absl::StrCat(dataset.digest(), "|", dataset.num_rows(), "|", spec.maf().transforms(), ",",
-                   absl::StrJoin(spec.maf().hidden_units(), "x"), "|", spec.nsf().transforms(), ",",
-                   absl::StrJoin(spec.nsf().hidden_units(), "x"), ",", spec.nsf().bins(), "|", spec.family_case(), "|",
-                   o.members(), ",", o.seed(), ",", o.learning_rate(), ",", o.batch_size(), ",", o.max_epochs(), ",",
-                   o.patience(), ",", o.clip_norm(), "|", absl::StrJoin(names, ","));
-  std::vector<std::string> maps;
-  for (const auto& [name, map] : spec.parameter_maps()) maps.push_back(absl::StrCat(name, "=", static_cast<int>(map)));
-  std::sort(maps.begin(), maps.end());
-  return absl::StrCat(text, "|", absl::StrJoin(maps, ","));
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);  // maps in the order of their keys
+    spec.SerializeToCodedStream(&coded);
+  }
+  return Sha256Hex(absl::StrCat(dataset.digest(), "|", dataset.num_rows(), "|", absl::StrJoin(names, ","), "|", bytes));
 }
 
 }  // namespace

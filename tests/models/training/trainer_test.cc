@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "models/families.h"
 #include "models/flows/flow_estimator.h"
 #include "models/plan/column_map.h"
+#include "models/statistics/weights.h"
 #include "tests/models/training/training_samples.h"
 #include "tests/status_matchers.h"
 
@@ -155,39 +159,63 @@ TEST(TrainerTest, UnknownParametersListTheRightOnes) {
               StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("sigma8"), HasSubstr("a, b, c"))));
 }
 
+// Appends a MontePython chain without its burn-in, by that program's own rule: rows before the first whose -log L comes
+// within 3 of the chain's lowest.
+void AppendChain(int chain, TrainingInput& input) {
+  std::ifstream stream(absl::StrCat(CREAMERY_SHARED_DATA, "/planck_montepython/2019-01-24_200000__", chain, ".txt"));
+  std::vector<std::vector<double>> rows;
+  double lowest = std::numeric_limits<double>::infinity();
+  std::string line;
+  while (std::getline(stream, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    std::vector<double> row;
+    for (const absl::string_view word : absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
+      row.push_back(std::strtod(std::string(word).c_str(), nullptr));
+    }
+    lowest = std::min(lowest, row[1]);
+    rows.push_back(row);
+  }
+  bool arrived = false;
+  for (const std::vector<double>& row : rows) {
+    arrived = arrived || row[1] < lowest + 3;
+    if (!arrived) continue;
+    input.rows.theta.insert(input.rows.theta.end(), row.begin() + 2, row.begin() + 8);
+    input.rows.weight.push_back(row[0]);
+    input.rows.chain.push_back(chain);
+  }
+}
+
 // Six cosmological parameters of 21 sampled ones, from two chains.
 TEST(TrainerTest, PlanckChainTrainsWithBlockFolds) {
   TrainingInput input;
   input.dataset.set_row_kind(v1::MCMC);
   input.dataset.set_has_weight(true);
   input.dataset.set_has_chain(true);
-  const std::vector<std::string> names = {"omega_b", "omega_cdm", "theta_s", "ln_A_s", "n_s", "tau_reio"};
-  for (const std::string& name : names) *input.dataset.add_parameters() = FreeParameter(name);
-  input.dataset.mutable_parameters(5)->set_lower(0.04);
-  for (const int chain : {1, 2}) {
-    std::ifstream stream(absl::StrCat(CREAMERY_SHARED_DATA, "/planck_montepython/2019-01-24_200000__", chain, ".txt"));
-    std::string line;
-    while (std::getline(stream, line)) {
-      if (line.empty() || line[0] == '#') continue;
-      const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-      for (int j = 0; j < 6; ++j) input.rows.theta.push_back(std::strtod(words[2 + j].c_str(), nullptr));
-      input.rows.weight.push_back(std::strtod(words[0].c_str(), nullptr));
-      input.rows.chain.push_back(chain);
-    }
+  for (const char* name : {"omega_b", "omega_cdm", "theta_s", "ln_A_s", "n_s", "tau_reio"}) {
+    *input.dataset.add_parameters() = FreeParameter(name);
   }
+  input.dataset.mutable_parameters(5)->set_lower(0.04);
+  for (const int chain : {1, 2}) AppendChain(chain, input);
   input.rows.num_rows = static_cast<int64_t>(input.rows.weight.size());
   if (input.rows.num_rows == 0) GTEST_SKIP() << "the Planck chains are not at hand";
-  ASSERT_EQ(input.rows.num_rows, 3998);
+  ASSERT_EQ(input.rows.num_rows, 3998 - 298 - 342);
   *input.job.mutable_training()->mutable_spec() = SpecOf("maf");
   ASSERT_OK_AND_ASSIGN(const std::string artifact, Train(input, {}));
   ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(artifact));
-  const v1::TrainingSummary& training = model->description().training();
-  std::cout << training.ShortDebugString() << std::endl;
-  // Kish says about 1928; the chains are correlated.
-  EXPECT_LT(training.held_out().effective_size(), 600);
-  EXPECT_NEAR(training.held_out().kish_size(), 1928, 20);
-  // Better on unseen blocks than the Gaussian it starts as is not asked of 150 effective rows; not far from it is.
-  EXPECT_LT(training.held_out().in_sample_log_prob() - training.held_out().out_of_fold_log_prob(), 1);
+  const v1::HeldOutStatistics& held_out = model->description().training().held_out();
+  // Neighbours in a chain resemble each other: Kish's size is several times too large.
+  EXPECT_LT(held_out.effective_size(), held_out.kish_size() / 3);
+  EXPECT_GT(held_out.effective_size(), 30);
+  EXPECT_GT(held_out.in_sample_log_prob(), held_out.out_of_fold_log_prob());
+  // What it says of blocks it has not seen beats the best product of six Gaussians by more than three errors: the
+  // correlations are learnt, not the rows.
+  double product = 0;
+  for (int j = 0; j < 6; ++j) {
+    std::vector<double> column;
+    for (int64_t i = 0; i < input.rows.num_rows; ++i) column.push_back(input.rows.theta[6 * i + j]);
+    product -= 0.5 * std::log(2 * M_PI * std::exp(1) * Moments(column, input.rows.weight).variance);
+  }
+  EXPECT_GT(held_out.out_of_fold_log_prob(), product + 3 * held_out.chain_error());
 }
 
 }  // namespace
