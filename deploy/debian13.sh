@@ -35,8 +35,7 @@ make_base() {
   command -v debootstrap >/dev/null || apt-get -qy install --no-install-recommends debootstrap
   say "debootstrap trixie (log: $cache/debootstrap.log)"
   rm -rf "$cache/base"
-  debootstrap --variant=minbase --include=ca-certificates trixie "$cache/base" \
-    ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$cache/debootstrap.log" 2>&1 ||
+  debootstrap --variant=minbase --include=ca-certificates trixie "$cache/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$cache/debootstrap.log" 2>&1 ||
     { tail -20 "$cache/debootstrap.log" >&2; exit 1; }
   touch "$cache/base/.complete"
 }

@@ -210,7 +210,10 @@ absl::StatusOr<std::vector<std::string>> RegistryImpl::Checkpoints(const JobName
 absl::StatusOr<v1::Job> RegistryImpl::Requeue(const LeaseKey& lease, bool counts, int max_counted,
                                               const std::string& reason, absl::Time now) {
   return Write(Space::kUseReserve, [&](Database& db) -> absl::StatusOr<v1::Job> {
-    ABSL_ASSIGN_OR_RETURN(JobRow row, LoadHeld(db, lease));
+    ABSL_ASSIGN_OR_RETURN(JobRow row, LoadLeased(db, lease));
+    LeaseKey key = lease;
+    if (key.token.empty()) key.token = row.token;  // the server itself, which after a restart knows no worker's token
+    ABSL_RETURN_IF_ERROR(CheckHeld(row, key));
     // An attempt that brought a checkpoint was not in vain: it does not count.
     if (counts && row.checkpoint_sequence == row.attempt_sequence) {
       row.job.set_counted_attempts(row.job.counted_attempts() + 1);

@@ -1,6 +1,7 @@
 #include "models/training/training_loop.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>

@@ -8,19 +8,18 @@
 #include "absl/status/statusor.h"
 
 #ifndef ABSL_RETURN_IF_ERROR
-#define ABSL_RETURN_IF_ERROR(expr)                                       \
-  do {                                                                   \
+#define ABSL_RETURN_IF_ERROR(expr)                                        \
+  do {                                                                    \
     if (absl::Status creamery_status_ = (expr); !creamery_status_.ok()) { \
-      return creamery_status_;                                           \
-    }                                                                    \
+      return creamery_status_;                                            \
+    }                                                                     \
   } while (false)
 #endif
 
 #ifndef ABSL_ASSIGN_OR_RETURN
 #define CREAMERY_CONCAT_INNER_(a, b) a##b
 #define CREAMERY_CONCAT_(a, b) CREAMERY_CONCAT_INNER_(a, b)
-#define ABSL_ASSIGN_OR_RETURN(lhs, expr) \
-  CREAMERY_ASSIGN_OR_RETURN_(CREAMERY_CONCAT_(creamery_or_, __LINE__), lhs, expr)
+#define ABSL_ASSIGN_OR_RETURN(lhs, expr) CREAMERY_ASSIGN_OR_RETURN_(CREAMERY_CONCAT_(creamery_or_, __LINE__), lhs, expr)
 #define CREAMERY_ASSIGN_OR_RETURN_(name, lhs, expr) \
   auto name = (expr);                               \
   if (!name.ok()) return std::move(name).status();  \

@@ -1,7 +1,6 @@
 #include "server/jobs/job_board.h"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <thread>
 #include <utility>
@@ -13,7 +12,7 @@
 #include "proto/support/status_macros.h"
 #include "server/jobs/job_check.h"
 #include "server/jobs/lease_table.h"
-#include "server/jobs/waiting_worker.h"
+#include "server/jobs/match_queue.h"
 
 namespace creamery {
 namespace {
@@ -49,7 +48,7 @@ class JobBoardImpl final : public JobBoard {
     ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> running, registry_.JobsInState(v1::RUNNING));
     {
       MutexLock lock(&mu_);
-      for (const v1::Job& job : queued) Enqueue(job);
+      for (const v1::Job& job : queued) queue_.AddJob(job);
       for (const v1::Job& job : running) {
         HeldLease lease;
         lease.job = job;
@@ -69,7 +68,7 @@ class JobBoardImpl final : public JobBoard {
     ABSL_ASSIGN_OR_RETURN(v1::Job created, registry_.CreateJob(caller, parent, checked));
     MutexLock lock(&mu_);
     // A repeated request returns the first job, which may be anywhere by now.
-    if (created.state() == v1::QUEUED) Enqueue(created);
+    if (created.state() == v1::QUEUED) queue_.AddJob(created);
     changed_.SignalAll();
     return created;
   }
@@ -98,7 +97,7 @@ class JobBoardImpl final : public JobBoard {
       held->orders->Tell(OrdersOf(*held));
       job = held->job;
     }
-    if (Ended(job)) Dequeue(job);
+    if (Ended(job)) queue_.RemoveJob(job);
     Publish(job);
     return job;
   }
@@ -124,9 +123,10 @@ class JobBoardImpl final : public JobBoard {
     if (worker.families().empty()) return absl::InvalidArgumentError("worker.families is empty, expected at least one");
     MutexLock lock(&mu_);
     if (draining_) return absl::UnavailableError("the server is draining, no jobs are given out");
-    waiting_.push_back(std::make_shared<WaitingWorker>(worker, Now() + wait, std::move(listener)));
+    auto waiting = std::make_shared<WaitingWorker>(worker, Now() + wait, std::move(listener));
+    queue_.AddWorker(waiting);
     changed_.SignalAll();
-    return std::make_unique<WaitingTicket>(waiting_.back());
+    return std::make_unique<WaitingTicket>(std::move(waiting));
   }
 
   absl::StatusOr<v1::HeartbeatResponse> Heartbeat(const LeaseKey& key, const v1::Progress* progress) override {
@@ -213,11 +213,11 @@ class JobBoardImpl final : public JobBoard {
   }
 
   void Drain() override {
-    std::deque<std::shared_ptr<WaitingWorker>> waiting;
+    std::vector<MatchQueue::Worker> waiting;
     {
       MutexLock lock(&mu_);
       draining_ = true;
-      waiting.swap(waiting_);
+      waiting = queue_.TakeAllWorkers();
       leases_.TellAll(Draining());
     }
     for (const auto& worker : waiting) {
@@ -280,15 +280,6 @@ class JobBoardImpl final : public JobBoard {
       if (!ending_) changed_.WaitFor(&mu_, kRound);
     }
   }
-
-  // --- The queue, oldest first.
-  using QueueKey = std::pair<absl::Time, std::string>;
-  static QueueKey KeyOf(const v1::Job& job) {
-    return {absl::FromUnixSeconds(job.create_time().seconds()) + absl::Nanoseconds(job.create_time().nanos()),
-            job.name()};
-  }
-  void Enqueue(const v1::Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { queue_[KeyOf(job)] = job; }
-  void Dequeue(const v1::Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { queue_.erase(KeyOf(job)); }
 
   void AddProgress(v1::Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     const HeldLease* held = leases_.FindJob(job.name());
@@ -356,7 +347,7 @@ class JobBoardImpl final : public JobBoard {
           absl::AbortedError(absl::StrCat("the lease of ", key.job, ", attempt ", key.attempt, ", has ended")));
       leases_.Remove(key.job);
     }
-    if (result->state() == v1::QUEUED) Enqueue(*result);
+    if (result->state() == v1::QUEUED) queue_.AddJob(*result);
     Publish(*result);
     changed_.SignalAll();
     return result;
@@ -429,14 +420,14 @@ class JobBoardImpl final : public JobBoard {
 
   void GiveOutJobs() {
     while (true) {
-      std::shared_ptr<WaitingWorker> worker;
+      MatchQueue::Worker worker;
       absl::StatusOr<std::optional<LeaseGrant>> answer;
       {
         MutexLock transition(&transition_mu_);
         v1::Job job;
         {
           MutexLock lock(&mu_);
-          worker = TakeMatch(&job);
+          if (!draining_) worker = queue_.TakeMatch(&job);
         }
         if (worker == nullptr) return;
         answer = StartAttempt(job, worker->worker());
@@ -445,27 +436,11 @@ class JobBoardImpl final : public JobBoard {
       if (answer.ok() && answer->has_value()) given = (*answer)->key;
       if (answer.ok() && !answer->has_value()) {  // the job went away: the worker waits on
         MutexLock lock(&mu_);
-        waiting_.push_front(worker);
+        queue_.ReturnWorker(worker);
       } else if (!worker->Answer(answer) && given.has_value()) {
         Release(*given).IgnoreError();
       }
     }
-  }
-
-  // The oldest job that fits a worker, and the worker that waited longest for it; both leave their queues.
-  std::shared_ptr<WaitingWorker> TakeMatch(v1::Job* job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    for (auto queued = queue_.begin(); !draining_ && queued != queue_.end(); ++queued) {
-      const std::string family = FamilyOf(queued->second);
-      for (auto worker = waiting_.begin(); worker != waiting_.end(); ++worker) {
-        if ((*worker)->withdrawn() || !(*worker)->Fits(family)) continue;
-        std::shared_ptr<WaitingWorker> taken = *worker;
-        *job = queued->second;
-        waiting_.erase(worker);
-        queue_.erase(queued);
-        return taken;
-      }
-    }
-    return nullptr;
   }
 
   // Nothing if the job is no longer QUEUED.
@@ -477,7 +452,7 @@ class JobBoardImpl final : public JobBoard {
     if (absl::IsFailedPrecondition(started.status()) || absl::IsNotFound(started.status())) return std::nullopt;
     if (!started.ok()) {
       MutexLock lock(&mu_);
-      Enqueue(job);
+      queue_.AddJob(job);
       return started.status();
     }
     LeaseGrant grant;
@@ -508,17 +483,10 @@ class JobBoardImpl final : public JobBoard {
   }
 
   void AnswerThoseWhoWaitedLongEnough() {
-    std::vector<std::shared_ptr<WaitingWorker>> over;
+    std::vector<MatchQueue::Worker> over;
     {
       MutexLock lock(&mu_);
-      for (auto it = waiting_.begin(); it != waiting_.end();) {
-        if ((*it)->until() <= Now() || (*it)->withdrawn()) {
-          over.push_back(*it);
-          it = waiting_.erase(it);
-        } else {
-          ++it;
-        }
-      }
+      over = queue_.TakeOverdue(Now());
     }
     for (const auto& worker : over) worker->Answer(std::nullopt);
   }
@@ -534,8 +502,7 @@ class JobBoardImpl final : public JobBoard {
   Mutex mu_;
   CondVar changed_;  // a job or a worker came, a lease ended
   LeaseTable leases_ ABSL_GUARDED_BY(mu_);
-  std::map<QueueKey, v1::Job> queue_ ABSL_GUARDED_BY(mu_);
-  std::deque<std::shared_ptr<WaitingWorker>> waiting_ ABSL_GUARDED_BY(mu_);
+  MatchQueue queue_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<JobListeners>> watched_ ABSL_GUARDED_BY(mu_);
   absl::Time last_round_ ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;

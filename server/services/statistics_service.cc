@@ -61,11 +61,11 @@ Work WorkFor(ServedModels& models, const Request& request) {
 }
 
 template <typename Response>
-void SetCommon(const Answer& answer, Response* response) {
+void SetCommon(const Answer& answer, const std::vector<v1::Warning>& warnings, Response* response) {
   response->set_seed(answer.seed);
   response->set_model_version(answer.model_version);
   response->set_prior_model_version(answer.prior_model_version);
-  for (const v1::Warning warning : answer.statistics.warnings) response->add_warnings(warning);
+  for (const v1::Warning warning : warnings) response->add_warnings(warning);
 }
 
 class StatisticsServiceImpl final : public v1::StatisticsService::CallbackService {
@@ -78,7 +78,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const Answer answer, Compute(models_, *request, call.stop));
       *response->mutable_kl() = answer.statistics.kl;
-      SetCommon(answer, response);
+      SetCommon(answer, answer.statistics.warnings, response);
       return absl::OkStatus();
     });
   }
@@ -90,7 +90,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const Answer answer, Compute(models_, *request, call.stop));
       *response->mutable_dimensionality() = answer.statistics.dimensionality;
-      SetCommon(answer, response);
+      SetCommon(answer, answer.statistics.dimensionality_warnings, response);
       return absl::OkStatus();
     });
   }

@@ -98,11 +98,11 @@ class Installation:
         self.data = os.path.join(directory, "data")
         self.tokens = os.path.join(directory, "tokens")
         with open(self.tokens, "w") as f:
-            f.write("person-token person\nworker-token worker worker\n")
+            f.write("token-of-a-person-0123456789 person\ntoken-of-a-worker-0123456789 worker worker\n")
         os.chmod(self.tokens, 0o600)
         self.worker_token = os.path.join(directory, "worker-token")
         with open(self.worker_token, "w") as f:
-            f.write("worker-token\n")
+            f.write("token-of-a-worker-0123456789\n")
         os.chmod(self.worker_token, 0o600)
         self.port = 0
         self.server = None
@@ -136,7 +136,7 @@ class Installation:
             self.start_worker()
 
     def client(self):
-        return creamery.Client(self.address, token="person-token")
+        return creamery.Client(self.address, token="token-of-a-person-0123456789")
 
 
 class Rounds:
