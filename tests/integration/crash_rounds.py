@@ -18,9 +18,7 @@ must have finished, and `creamery-server verify` must be clean.
 import argparse
 import json
 import os
-import queue
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,115 +26,14 @@ import threading
 import time
 
 import numpy as np
+from installation import Installation
 
 import creamery
 
 KINDS = ("upload", "training", "checkpoint", "publish")
 BEGINS = {"training": "epoch", "checkpoint": "checkpoint begins", "publish": "publishing begins"}
 ENDS = {"checkpoint": "checkpoint stored", "publish": "published"}
-
-
-class Process:
-    """A child whose standard error is read line by line, each line with its arrival time."""
-
-    def __init__(self, argv):
-        self.argv = argv
-        self.lines = queue.Queue()
-        self.history = []
-        self.child = subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.child.stderr:
-            self.history.append(line.rstrip())
-            self.lines.put(line)
-        self.lines.put(None)
-
-    def wait_for(self, text, timeout):
-        """True as soon as a new line contains `text`; False if the child ended or the time is over."""
-        end = time.monotonic() + timeout
-        while True:
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            try:
-                line = self.lines.get(timeout=left)
-            except queue.Empty:
-                return False
-            if line is None:
-                return False
-            if text in line:
-                return True
-
-    def forget(self):
-        """Drops the lines read so far."""
-        while not self.lines.empty():
-            self.lines.get_nowait()
-
-    def kill(self):
-        """SIGKILL, and waits until every line it managed to write is in `history`."""
-        self.child.send_signal(signal.SIGKILL)
-        self.child.wait()
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            try:
-                if self.lines.get(timeout=0.1) is None:
-                    return
-            except queue.Empty:
-                pass
-
-    def alive(self):
-        return self.child.poll() is None
-
-
-class Installation:
-    """One server with its data directory and one worker of its own, each started again after it was killed."""
-
-    def __init__(self, bin_dir, directory):
-        self.bin_dir = bin_dir
-        self.directory = directory
-        self.data = os.path.join(directory, "data")
-        self.tokens = os.path.join(directory, "tokens")
-        with open(self.tokens, "w") as f:
-            f.write("token-of-a-person-0123456789 person\ntoken-of-a-worker-0123456789 worker worker\n")
-        os.chmod(self.tokens, 0o600)
-        self.worker_token = os.path.join(directory, "worker-token")
-        with open(self.worker_token, "w") as f:
-            f.write("token-of-a-worker-0123456789\n")
-        os.chmod(self.worker_token, 0o600)
-        self.port = 0
-        self.server = None
-        self.worker = None
-
-    def start_server(self):
-        port_file = os.path.join(self.directory, "port")
-        if os.path.exists(port_file):
-            os.remove(port_file)
-        self.server = Process([
-            os.path.join(self.bin_dir, "creamery-server"), f"--listen=127.0.0.1:{self.port}", f"--data={self.data}",
-            "--local_workers=0", f"--port_file={port_file}", "--lease_seconds=4", f"--token_file={self.tokens}"])
-        end = time.monotonic() + 20
-        while not (os.path.exists(port_file) and os.path.getsize(port_file)):
-            if not self.server.alive() or time.monotonic() > end:
-                raise RuntimeError("the server did not start: " + " | ".join(self.server.history[-5:]))
-            time.sleep(0.005)
-        with open(port_file) as f:
-            self.address = f.read().strip()
-        self.port = int(self.address.rsplit(":", 1)[1])  # the same port again after a restart
-
-    def start_worker(self):
-        self.worker = Process([
-            os.path.join(self.bin_dir, "creamery-worker"), f"--server={self.address}",
-            f"--token-file={self.worker_token}", "--checkpoint-seconds=0"])
-
-    def ensure(self):
-        if self.server is None or not self.server.alive():
-            self.start_server()
-        if self.worker is None or not self.worker.alive():
-            self.start_worker()
-
-    def client(self):
-        return creamery.Client(self.address, token="token-of-a-person-0123456789")
+MARKS = [*BEGINS.values(), *ENDS.values()]
 
 
 class Rounds:
@@ -146,7 +43,6 @@ class Rounds:
         self.numbers = np.random.default_rng(seed)
         self.uploads = {}   # name -> rows acknowledged
         self.jobs = []      # names of acknowledged jobs
-        self.aliases = {}
         self.hits = {kind: 0 for kind in KINDS}
         self.victims = {"server": 0, "worker": 0}
         self.counter = 0
@@ -219,21 +115,13 @@ class Rounds:
         self.queue_job(epochs=4 if kind == "publish" else 40)
         if not self.site.worker.wait_for(BEGINS[kind], 60):
             return False
-        if kind != "training":
-            time.sleep(self.random.random() * 0.004)
+        time.sleep(self.random.random() * (0.05 if kind == "training" else 0.004))
         worker = self.site.worker
         victim = self.victim()
-        before = len(worker.history)
         self.strike(victim)
-        if victim == "worker":
-            said = worker.history
-        else:
-            said = worker.history[:before + 1]
-            time.sleep(0.02)
-        if kind == "training":
-            return True
-        begun = max((i for i, line in enumerate(said) if BEGINS[kind] in line), default=None)
-        return begun is not None and not any(ENDS[kind] in line for line in said[begun:])
+        if victim == "server":
+            time.sleep(0.05)  # answers that left before the kill arrive; no others can
+        return was_hit(kind, list(worker.history))
 
     def round(self, kind):
         self.site.ensure()
@@ -263,6 +151,8 @@ class Rounds:
                     time.sleep(0.1)
                 if "SUCCEEDED" in state:
                     model = job.result(progress=False)
+                    if len(model.versions()) != 1:
+                        problems.append(f"{name}: {len(model.versions())} versions, expected one")
                     if not np.isfinite(model.log_prob(np.zeros((1, 2)))).all():
                         problems.append(f"{name}: its model does not answer")
             for name, rows in self.uploads.items():
@@ -274,6 +164,16 @@ class Rounds:
                 if got != rows:
                     problems.append(f"{name} has {got} rows, {rows} were acknowledged")
         return problems
+
+
+def was_hit(kind, said):
+    """Whether the worker's lines end inside the moment: after its beginning, before its end."""
+    marks = [line for line in said if any(m in line for m in MARKS)]
+    if not marks:
+        return False
+    if kind == "training":
+        return BEGINS["training"] in marks[-1] or ENDS["checkpoint"] in marks[-1]
+    return BEGINS[kind] in marks[-1]
 
 
 def growing_bytes(data):

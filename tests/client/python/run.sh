@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs the Python client with what its tests use into build/python-venv and runs them against a real server.
+# Installs the Python client with what its tests use into build/python-venv and runs them against a real server, and
+# then the tests of whole programs in tests/integration.
 #   tests/client/python/run.sh [BIN_DIR] [pytest arguments...]
 # BIN_DIR holds creamery-server and creamery-worker; default build/release/bin.
 set -euo pipefail
@@ -16,4 +17,4 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check anesthetic getdist ||
   echo "anesthetic or getdist could not be installed: the tests of as_= for them are skipped" >&2
 cd "$repository/tests/client/python"
-exec "$venv/bin/python" -m pytest -rs "$@"
+exec "$venv/bin/python" -m pytest -rs . ../../integration "$@"
