@@ -101,8 +101,8 @@ void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact
   artifact.SetMetadata("description", ToJson(description));
 }
 
-absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(std::string artifact_bytes) {
-  ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(std::move(artifact_bytes)));
+absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes) {
+  ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(artifact_bytes));
   ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
   const auto family = FindFamily(description.spec());
   if (!family.ok()) return absl::DataLossError(absl::StrCat("the artifact's ", family.status().message()));

@@ -39,7 +39,7 @@ absl::StatusOr<v1::ModelVersion> ReadDescription(const Safetensors& artifact);
 void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact);
 
 // An estimator from an artifact's bytes. DATA_LOSS for a malformed file, FAILED_PRECONDITION for a newer format.
-absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(std::string artifact_bytes);
+absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes);
 
 }  // namespace creamery
 

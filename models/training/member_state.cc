@@ -67,9 +67,9 @@ std::string WriteCheckpoint(const TrainingState& state, absl::string_view identi
   return file.Serialize();
 }
 
-absl::StatusOr<TrainingState> ReadCheckpoint(std::string bytes, absl::string_view identity, int64_t num_weights,
+absl::StatusOr<TrainingState> ReadCheckpoint(absl::string_view bytes, absl::string_view identity, int64_t num_weights,
                                              int64_t members) {
-  ABSL_ASSIGN_OR_RETURN(const Safetensors file, Safetensors::Parse(std::move(bytes)));
+  ABSL_ASSIGN_OR_RETURN(const Safetensors file, Safetensors::Parse(bytes));
   const auto metadata = [&](const char* key) {
     const auto it = file.metadata().find(key);
     return it == file.metadata().end() ? std::string() : it->second;

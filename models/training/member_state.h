@@ -41,7 +41,7 @@ struct TrainingState {
 // A checkpoint: a safetensors file. `identity` tells trainings apart (job, data, spec).
 std::string WriteCheckpoint(const TrainingState& state, absl::string_view identity);
 // DATA_LOSS for a malformed file, one of another training, or vectors not of `num_weights` numbers.
-absl::StatusOr<TrainingState> ReadCheckpoint(std::string bytes, absl::string_view identity, int64_t num_weights,
+absl::StatusOr<TrainingState> ReadCheckpoint(absl::string_view bytes, absl::string_view identity, int64_t num_weights,
                                              int64_t members);
 
 }  // namespace creamery

@@ -110,7 +110,7 @@ absl::StatusOr<VersionName> VersionName::Parse(absl::string_view name) {
 }
 
 std::string VersionName::ToString() const {
-  const std::string prefix = model_name().ToString();
+  std::string prefix = model_name().ToString();
   if (number != 0) return absl::StrCat(prefix, "/versions/", number);
   if (!alias.empty()) return absl::StrCat(prefix, "/versions/", alias);
   return prefix;

@@ -129,12 +129,13 @@ std::string MakeSafetensorsHeader(SafetensorsHeader& header) {
   return head;
 }
 
-absl::StatusOr<Safetensors> Safetensors::Parse(std::string bytes) {
+absl::StatusOr<Safetensors> Safetensors::Parse(absl::string_view bytes) {
   ABSL_ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(bytes, bytes.size()));
   Safetensors file;
   file.metadata_ = std::move(header.metadata);
   for (const auto& [name, tensor] : header.tensors) {
-    file.tensors_[name] = {tensor.dtype, tensor.shape, bytes.substr(tensor.begin, tensor.end - tensor.begin)};
+    file.tensors_[name] = {tensor.dtype, tensor.shape,
+                           std::string(bytes.substr(tensor.begin, tensor.end - tensor.begin))};
   }
   return file;
 }

@@ -46,8 +46,8 @@ std::string MakeSafetensorsHeader(SafetensorsHeader& header);
 // A whole file in memory. Immutable once read; a writer adds, then calls Serialize.
 class Safetensors {
  public:
-  // Takes the bytes over. DATA_LOSS as above.
-  static absl::StatusOr<Safetensors> Parse(std::string bytes);
+  // Copies each tensor's bytes. DATA_LOSS as above.
+  static absl::StatusOr<Safetensors> Parse(absl::string_view bytes);
 
   Safetensors() = default;
   void Add(const std::string& name, const std::vector<int64_t>& shape, absl::Span<const double> values);

@@ -75,8 +75,8 @@ std::string FamilyOf(const v1::Job& job) {
 }
 
 absl::StatusOr<v1::ModelVersion> CheckArtifact(const v1::Job& job, const v1::Dataset& dataset,
-                                               std::string artifact_bytes) {
-  ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<Estimator> estimator, LoadEstimator(std::move(artifact_bytes)));
+                                               absl::string_view artifact_bytes) {
+  ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<Estimator> estimator, LoadEstimator(artifact_bytes));
   const v1::ModelVersion& made = estimator->description();
   const v1::TrainingSummary& training = made.training();
   const auto differs = [](absl::string_view what, absl::string_view given, absl::string_view expected) {

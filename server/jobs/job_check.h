@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "creamery/v1/dataset.pb.h"
 #include "creamery/v1/job.pb.h"
 #include "creamery/v1/model.pb.h"
@@ -27,7 +28,7 @@ std::string FamilyOf(const v1::Job& job);
 // Loads the artifact and returns its description. FAILED_PRECONDITION naming what is not as the job asked: job,
 // dataset, revision, digest, parameters, spec. `dataset` is the job's, at its pinned revision. DATA_LOSS for bad bytes.
 absl::StatusOr<v1::ModelVersion> CheckArtifact(const v1::Job& job, const v1::Dataset& dataset,
-                                               std::string artifact_bytes);
+                                               absl::string_view artifact_bytes);
 
 }  // namespace creamery
 

@@ -54,16 +54,21 @@ class Rounds:
     def prepare(self):
         self.site.ensure()
         with self.site.client() as client:
-            self.small = "crash/small"
-            client.datasets.upload(self.small, self.numbers.normal(size=(400, 2)), names=["a", "b"])
-            self.uploads[self.small] = 400
+            for name, rows in (("crash/small", 400), ("crash/large", 8000)):
+                client.datasets.upload(name, self.numbers.normal(size=(rows, 2)), names=["a", "b"])
+                self.uploads[name] = rows
 
-    def queue_job(self, epochs):
-        """Queues a training and records it only once it is acknowledged."""
+    def queue_job(self, kind):
+        """Queues a training and records it only once it is acknowledged.
+
+        A checkpoint follows every epoch: epochs are long where the steps are to be hit, and short where they are not.
+        """
+        data, epochs = {"training": ("crash/large", 6), "checkpoint": ("crash/small", 40),
+                        "publish": ("crash/small", 4)}[kind]
         with self.site.client() as client:
-            job = client.train(self.new_name("model"), client.datasets.get(self.small),
+            job = client.train(self.new_name("model"), client.datasets.get(data),
                                creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=epochs,
-                                            patience=epochs, seed=self.counter))
+                                            patience=epochs, batch_size=64, seed=self.counter))
             self.jobs.append(job.name)
             return job.name
 
@@ -112,10 +117,10 @@ class Rounds:
     def job_moment(self, kind):
         """Kills server or worker at a moment of a training. Returns True if it was hit."""
         self.site.worker.forget()
-        self.queue_job(epochs=4 if kind == "publish" else 40)
+        self.queue_job(kind)
         if not self.site.worker.wait_for(BEGINS[kind], 60):
             return False
-        time.sleep(self.random.random() * (0.05 if kind == "training" else 0.004))
+        time.sleep(self.random.random() * (0.2 if kind == "training" else 0.004))
         worker = self.site.worker
         victim = self.victim()
         self.strike(victim)

@@ -79,8 +79,8 @@ absl::Status ReadColumns(const std::string& path, const Safetensors& file, Table
 }  // namespace
 
 absl::StatusOr<Table> ReadSafetensors(const std::string& path) {
-  ABSL_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path));
-  absl::StatusOr<Safetensors> file = Safetensors::Parse(std::move(bytes));
+  ABSL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  absl::StatusOr<Safetensors> file = Safetensors::Parse(bytes);
   if (!file.ok()) return AsInvalid(path, file.status());
   Table table;
   if (file->Has("theta")) {
