@@ -1,7 +1,5 @@
 #include "server/served_models.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "models/families.h"
 #include "proto/support/status_macros.h"
