@@ -1,7 +1,6 @@
 #include "server/jobs/job_board.h"
 
 #include <algorithm>
-#include <map>
 #include <thread>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "proto/support/mutex.h"
 #include "proto/support/status_macros.h"
 #include "server/jobs/job_check.h"
+#include "server/jobs/job_watchers.h"
 #include "server/jobs/lease_table.h"
 #include "server/jobs/match_queue.h"
 
@@ -21,10 +21,6 @@ namespace {
 constexpr absl::Duration kRound = absl::Milliseconds(100);
 // A longer gap between two rounds means that the server itself stood still, and its workers are not to blame.
 constexpr absl::Duration kStandstill = absl::Seconds(1);
-
-bool Ended(const v1::Job& job) {
-  return job.state() == v1::SUCCEEDED || job.state() == v1::FAILED || job.state() == v1::CANCELLED;
-}
 
 class JobBoardImpl final : public JobBoard {
  public:
@@ -98,7 +94,7 @@ class JobBoardImpl final : public JobBoard {
       job = held->job;
     }
     if (Ended(job)) queue_.RemoveJob(job);
-    Publish(job);
+    watchers_.Tell(job);
     return job;
   }
 
@@ -109,12 +105,7 @@ class JobBoardImpl final : public JobBoard {
     MutexLock lock(&mu_);
     if (closed_) return absl::UnavailableError("the server is shutting down");
     AddProgress(job);
-    std::shared_ptr<JobListeners>& listeners = watched_[job.name()];
-    if (listeners == nullptr) listeners = std::make_shared<JobListeners>();
-    listener(job);
-    std::unique_ptr<Subscription> subscription = listeners->Add(std::move(listener));
-    if (Ended(job)) watched_.erase(job.name());
-    return subscription;
+    return watchers_.Add(job, std::move(listener));
   }
 
   absl::StatusOr<std::unique_ptr<Subscription>> Lease(const v1::WorkerDescription& worker, absl::Duration wait,
@@ -137,7 +128,7 @@ class JobBoardImpl final : public JobBoard {
     if (progress != nullptr) {
       *held->job.mutable_progress() = *progress;
       held->progress_unsaved = true;
-      Publish(held->job);
+      watchers_.Tell(held->job);
     }
     return OrdersOf(*held);
   }
@@ -218,7 +209,9 @@ class JobBoardImpl final : public JobBoard {
       MutexLock lock(&mu_);
       draining_ = true;
       waiting = queue_.TakeAllWorkers();
-      leases_.TellAll(Draining());
+      v1::HeartbeatResponse orders;
+      orders.set_release(true);
+      leases_.TellAll(orders);
     }
     for (const auto& worker : waiting) {
       worker->Answer(absl::UnavailableError("the server is draining, no jobs are given out"));
@@ -242,8 +235,7 @@ class JobBoardImpl final : public JobBoard {
     closed_ = true;
     const absl::Status closed = absl::UnavailableError("the server is shutting down");
     leases_.TellAllLast(closed);
-    for (const auto& [name, listeners] : watched_) listeners->TellLast(closed);
-    watched_.clear();
+    watchers_.Close(closed);
   }
 
   void Tick() override {
@@ -252,8 +244,7 @@ class JobBoardImpl final : public JobBoard {
     GiveOutJobs();
     AnswerThoseWhoWaitedLongEnough();
     MutexLock lock(&mu_);
-    for (auto it = watched_.begin(); it != watched_.end();)
-      it = it->second->empty() ? watched_.erase(it) : std::next(it);
+    watchers_.Sweep();
   }
 
   absl::Duration lease_duration() const override { return options_.lease_duration; }
@@ -288,27 +279,12 @@ class JobBoardImpl final : public JobBoard {
     }
   }
 
-  // Tells everybody who watches the job.
-  void Publish(const v1::Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const auto found = watched_.find(job.name());
-    if (found == watched_.end()) return;
-    if (!Ended(job)) return found->second->Tell(job);
-    found->second->TellLast(job);
-    watched_.erase(found);
-  }
-
   v1::HeartbeatResponse OrdersOf(const HeldLease& held) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     v1::HeartbeatResponse orders;
     orders.set_cancel(held.job.cancel_requested());
     orders.set_release(draining_);
     return orders;
   }
-  static v1::HeartbeatResponse Draining() {
-    v1::HeartbeatResponse orders;
-    orders.set_release(true);
-    return orders;
-  }
-
   v1::JobState StateOf(const LeaseKey& key) {
     const absl::StatusOr<JobName> name = JobName::Parse(key.job);
     if (!name.ok()) return v1::JOB_STATE_UNSPECIFIED;
@@ -348,7 +324,7 @@ class JobBoardImpl final : public JobBoard {
       leases_.Remove(key.job);
     }
     if (result->state() == v1::QUEUED) queue_.AddJob(*result);
-    Publish(*result);
+    watchers_.Tell(*result);
     changed_.SignalAll();
     return result;
   }
@@ -465,7 +441,7 @@ class JobBoardImpl final : public JobBoard {
       lease.token = token;
       lease.deadline = Now() + options_.lease_duration;
       leases_.Add(std::move(lease));
-      Publish(*started);
+      watchers_.Tell(*started);
     }
     absl::StatusOr<v1::Dataset> dataset = DatasetFor(*started);
     absl::StatusOr<std::vector<std::string>> checkpoints = registry_.Checkpoints(name);
@@ -503,7 +479,7 @@ class JobBoardImpl final : public JobBoard {
   CondVar changed_;  // a job or a worker came, a lease ended
   LeaseTable leases_ ABSL_GUARDED_BY(mu_);
   MatchQueue queue_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, std::shared_ptr<JobListeners>> watched_ ABSL_GUARDED_BY(mu_);
+  JobWatchers watchers_ ABSL_GUARDED_BY(mu_);
   absl::Time last_round_ ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

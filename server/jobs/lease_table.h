@@ -18,7 +18,6 @@
 
 namespace creamery {
 
-using JobListeners = Listeners<absl::StatusOr<v1::Job>>;
 using OrderListeners = Listeners<absl::StatusOr<v1::HeartbeatResponse>>;
 
 // One job that is RUNNING.
