@@ -74,22 +74,12 @@ absl::StatusOr<Page<v1::Dataset>> RegistryImpl::ListDatasets(const ProjectName& 
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Dataset>> {
     ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    const int size = PageSize(request);
     Statement query(db, "SELECT dataset FROM datasets WHERE project = ? AND dataset > ? ORDER BY dataset LIMIT ?",
-                    parent.project, last, size + 1);
-    Page<v1::Dataset> page;
-    std::string key;
-    while (true) {
-      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
-      if (!more) return page;
-      if (static_cast<int>(page.items.size()) == size) {
-        page.next_token = MakePageToken(listing, key);
-        return page;
-      }
-      key = query.Text(0);
+                    parent.project, last, PageSize(request) + 1);
+    return FillPage<v1::Dataset>(query, listing, request, [&](const std::string& key) -> absl::StatusOr<v1::Dataset> {
       ABSL_ASSIGN_OR_RETURN(DatasetRow row, LoadDataset(db, {parent.project, key}));
-      page.items.push_back(std::move(row.dataset));
-    }
+      return std::move(row.dataset);
+    });
   });
 }
 

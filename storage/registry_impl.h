@@ -18,6 +18,7 @@
 #include "storage/database.h"
 #include "storage/file_blob_store.h"
 #include "storage/file_system.h"
+#include "storage/page_token.h"
 #include "storage/records.h"
 #include "storage/registry.h"
 
@@ -136,6 +137,26 @@ class RegistryImpl final : public Registry {
 
 // Entries of a page and whether more follow: SQL asks for one more than this.
 int PageSize(const PageRequest& page);
+
+// One page out of `query`, which was bound to look for one row more than the page holds and whose first column is the
+// key that a token remembers. `load(key)` gives the item, of type absl::StatusOr<T>.
+template <typename T, typename Load>
+absl::StatusOr<Page<T>> FillPage(Statement& query, const std::string& listing, const PageRequest& request,
+                                 const Load& load) {
+  Page<T> page;
+  std::string key;
+  while (true) {
+    ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+    if (!more) return page;
+    if (static_cast<int>(page.items.size()) == PageSize(request)) {
+      page.next_token = MakePageToken(listing, key);
+      return page;
+    }
+    key = query.Text(0);
+    ABSL_ASSIGN_OR_RETURN(T item, load(key));
+    page.items.push_back(std::move(item));
+  }
+}
 
 }  // namespace creamery
 

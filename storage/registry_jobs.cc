@@ -102,22 +102,12 @@ absl::StatusOr<Page<v1::Job>> RegistryImpl::ListJobs(const ProjectName& parent, 
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Job>> {
     ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    const int size = PageSize(request);
     Statement query(db, "SELECT job FROM jobs WHERE project = ?1 AND (?2 = '' OR job < ?2) ORDER BY job DESC LIMIT ?3",
-                    parent.project, last, size + 1);
-    Page<v1::Job> page;
-    std::string key;
-    while (true) {
-      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
-      if (!more) return page;
-      if (static_cast<int>(page.items.size()) == size) {
-        page.next_token = MakePageToken(listing, key);
-        return page;
-      }
-      key = query.Text(0);
+                    parent.project, last, PageSize(request) + 1);
+    return FillPage<v1::Job>(query, listing, request, [&](const std::string& key) -> absl::StatusOr<v1::Job> {
       ABSL_ASSIGN_OR_RETURN(JobRow row, LoadJob(db, {parent.project, key}));
-      page.items.push_back(std::move(row.job));
-    }
+      return std::move(row.job);
+    });
   });
 }
 

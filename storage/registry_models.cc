@@ -36,22 +36,12 @@ absl::StatusOr<Page<v1::Model>> RegistryImpl::ListModels(const ProjectName& pare
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Model>> {
     ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    const int size = PageSize(request);
     Statement query(db, "SELECT model FROM models WHERE project = ? AND model > ? ORDER BY model LIMIT ?",
-                    parent.project, last, size + 1);
-    Page<v1::Model> page;
-    std::string key;
-    while (true) {
-      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
-      if (!more) return page;
-      if (static_cast<int>(page.items.size()) == size) {
-        page.next_token = MakePageToken(listing, key);
-        return page;
-      }
-      key = query.Text(0);
+                    parent.project, last, PageSize(request) + 1);
+    return FillPage<v1::Model>(query, listing, request, [&](const std::string& key) -> absl::StatusOr<v1::Model> {
       ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, {parent.project, key}));
-      page.items.push_back(std::move(row.model));
-    }
+      return std::move(row.model);
+    });
   });
 }
 

@@ -34,22 +34,11 @@ absl::StatusOr<v1::Project> RegistryImpl::GetProject(const ProjectName& name) {
 absl::StatusOr<Page<v1::Project>> RegistryImpl::ListProjects(const PageRequest& request) {
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken("projects", request.token));
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Project>> {
-    const int size = PageSize(request);
     Statement query(db, "SELECT project, record FROM projects WHERE project > ? ORDER BY project LIMIT ?", last,
-                    size + 1);
-    Page<v1::Project> page;
-    std::string key;
-    while (true) {
-      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
-      if (!more) return page;
-      if (static_cast<int>(page.items.size()) == size) {
-        page.next_token = MakePageToken("projects", key);
-        return page;
-      }
-      key = query.Text(0);
-      ABSL_ASSIGN_OR_RETURN(v1::Project project, ParseRecord<v1::Project>("project " + key, query.Text(1)));
-      page.items.push_back(std::move(project));
-    }
+                    PageSize(request) + 1);
+    return FillPage<v1::Project>(query, "projects", request, [&](const std::string& key) {
+      return ParseRecord<v1::Project>("project " + key, query.Text(1));
+    });
   });
 }
 
