@@ -147,6 +147,7 @@ absl::Status SetMap(absl::string_view parameter, absl::string_view text, v1::Est
 std::vector<std::string> FamilyNames() {
   std::vector<std::string> names;
   const auto* families = v1::EstimatorSpec::descriptor()->FindOneofByName("family");
+  names.reserve(families->field_count());
   for (int i = 0; i < families->field_count(); ++i) names.push_back(families->field(i)->name());
   return names;
 }

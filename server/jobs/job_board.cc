@@ -164,8 +164,8 @@ class JobBoardImpl final : public JobBoard {
       return registry_.Complete(key, v1::ModelVersion(), digest, Now());  // the first answer was lost
     }
     ABSL_ASSIGN_OR_RETURN(const v1::Dataset dataset, DatasetFor(*job));
-    ABSL_ASSIGN_OR_RETURN(std::string bytes, registry_.blobs().ReadBlob(digest));
-    ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion made, CheckArtifact(*job, dataset, std::move(bytes)));
+    ABSL_ASSIGN_OR_RETURN(const std::string bytes, registry_.blobs().ReadBlob(digest));
+    ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion made, CheckArtifact(*job, dataset, bytes));
 
     SaveProgressNow(key);
     MutexLock transition(&transition_mu_);

@@ -102,7 +102,7 @@ absl::Status Heartbeat::RunStream() {
     if (ending_) context.TryCancel();
   }
   reader.join();
-  const absl::Status status = FromGrpcStatus(stream->Finish());
+  absl::Status status = FromGrpcStatus(stream->Finish());
   MutexLock lock(&mu_);
   context_ = nullptr;
   return status;

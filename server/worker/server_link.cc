@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const std::strin
   return std::make_unique<ServerLink>(grpc::CreateCustomChannel(address, credentials, arguments), token);
 }
 
-ServerLink::ServerLink(std::shared_ptr<grpc::Channel> channel, const std::string& token)
+ServerLink::ServerLink(const std::shared_ptr<grpc::Channel>& channel, const std::string& token)
     : authorization_("Bearer " + token), stub_(v1::WorkerService::NewStub(channel)) {}
 
 void ServerLink::Authorize(grpc::ClientContext* context) const {

@@ -42,7 +42,7 @@ class ServerLink {
   // NOT_FOUND if the file cannot be read.
   static absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const std::string& address, const std::string& token,
                                                              const std::string& tls_ca);
-  ServerLink(std::shared_ptr<grpc::Channel> channel, const std::string& token);
+  ServerLink(const std::shared_ptr<grpc::Channel>& channel, const std::string& token);
 
   // A reply without a lease: there was no job.
   absl::StatusOr<v1::LeaseResponse> Lease(const v1::WorkerDescription& worker, absl::Duration wait, CallGroup& group);
