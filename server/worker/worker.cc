@@ -25,7 +25,8 @@ absl::Status Worker::Run() {
   absl::Duration pause = kFirstPause;
   while (true) {
     absl::StatusOr<v1::LeaseResponse> lease = link_.Lease(options_.description, options_.lease_wait, waiting_);
-    if (lease.ok() && lease->has_lease()) {
+    absl::Status asked = lease.status();
+    if (asked.ok() && lease->has_lease()) {
       pause = kFirstPause;
       Attempt attempt(link_, *std::move(lease), options_.attempt);
       bool ending = false;
@@ -41,9 +42,9 @@ absl::Status Worker::Run() {
     }
     MutexLock lock(&mu_);
     if (ending_) return absl::OkStatus();
-    if (lease.ok()) continue;
-    if (Hopeless(lease.status())) return lease.status();
-    if (pause == kFirstPause) std::cerr << "creamery-worker: no job: " << lease.status().message() << std::endl;
+    if (asked.ok()) continue;
+    if (Hopeless(asked)) return asked;
+    if (pause == kFirstPause) std::cerr << "creamery-worker: no job: " << asked.message() << std::endl;
     changed_.WaitFor(&mu_, pause);
     pause = std::min(2 * pause, kLongestPause);
     if (ending_) return absl::OkStatus();
