@@ -108,7 +108,7 @@ Attempt::End Attempt::end() {
 absl::Status Attempt::Retry(const std::function<absl::Status()>& call) {
   absl::Duration pause = kFirstPause;
   while (true) {
-    const absl::Status status = call();
+    absl::Status status = call();
     if (!MayWorkLater(status) || calls_.cancelled()) return status;
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);
