@@ -74,6 +74,7 @@ absl::StatusOr<std::vector<std::string>> ProjectsOrAll(const Client& client, con
   }
   ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Project> projects, client.ListProjects());
   std::vector<std::string> ids;
+  ids.reserve(projects.size());
   for (const v1::Project& listed : projects) ids.push_back(listed.name().substr(std::string("projects/").size()));
   return ids;
 }
