@@ -89,7 +89,7 @@ absl::StatusOr<SplineKnots> FitBoxSpline(absl::Span<const double> u, absl::Span<
     parameters.mutable_grad() = at::Tensor();
     loss.backward();
     at::NoGradGuard no_grad;
-    const at::Tensor gradient = parameters.grad();
+    const at::Tensor& gradient = parameters.grad();
     first.mul_(0.9).add_(gradient, 0.1);
     second.mul_(0.99).addcmul_(gradient, gradient, 0.01);
     const at::Tensor scale = (second / (1 - std::pow(0.99, step))).sqrt_().add_(1e-8);

@@ -54,6 +54,7 @@ std::vector<int64_t> FoldsByChains(int64_t n, absl::Span<const int64_t> chain, i
   }
   // The longest chain first, each into the fold with the fewest rows.
   std::vector<const std::vector<int64_t>*> chains;
+  chains.reserve(rows_of.size());
   for (const auto& entry : rows_of) chains.push_back(&entry.second);
   std::stable_sort(chains.begin(), chains.end(), [](const auto* a, const auto* b) { return a->size() > b->size(); });
   std::vector<size_t> filled(members, 0);

@@ -143,7 +143,7 @@ FlowNetwork::Output FlowNetwork::Forward(const at::Tensor& weights, const at::Te
     at::Tensor raw = input;
     for (const Linear& linear : layer.network) {
       const at::Tensor weight = parts[part++].view({linear.out, linear.in});
-      const at::Tensor bias = parts[part++];
+      const at::Tensor& bias = parts[part++];
       if (d == 1) {
         raw = bias.unsqueeze(0);
         break;

@@ -40,6 +40,7 @@ class ProgramTest : public ::testing::Test {
   pid_t Start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), CREAMERY_BINARY_DIR "/bin/creamery-server");
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;

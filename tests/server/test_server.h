@@ -75,7 +75,7 @@ class TestServer : public ::testing::Test {
       if (!writer->Write(request)) break;
     }
     writer->WritesDone();
-    const absl::Status status = FromGrpc(writer->Finish());
+    absl::Status status = FromGrpc(writer->Finish());
     if (version != nullptr) *version = reply;
     return status;
   }

@@ -15,7 +15,6 @@ namespace creamery {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class RegistryTest : public RegistryFixture {

@@ -27,6 +27,7 @@ class ServerProcess {
     arguments.insert(arguments.begin(), {CREAMERY_BINARY_DIR "/bin/creamery-server", "--listen=" + listen,
                                          "--port_file=" + port_file, "--data=" + folder + "/data"});
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     const std::string log = folder + "/log";

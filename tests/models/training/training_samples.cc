@@ -75,6 +75,7 @@ TrainingInput PolyChordInput(const std::string& root, const std::vector<std::str
       const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
       if (words.size() != 7) continue;
       std::vector<double> numbers;
+      numbers.reserve(words.size());
       for (const std::string& word : words) numbers.push_back(std::strtod(word.c_str(), nullptr));
       input.rows.theta.insert(input.rows.theta.end(), numbers.begin(), numbers.begin() + 5);
       input.rows.log_likelihood.push_back(numbers[5]);

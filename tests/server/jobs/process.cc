@@ -39,6 +39,7 @@ std::string Program(const std::string& name) { return absl::StrCat(CREAMERY_BINA
 
 Process::Process(const std::vector<std::string>& argv, const std::string& log_path) : log_path_(log_path) {
   std::vector<char*> pointers;
+  pointers.reserve(argv.size() + 1);
   for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -65,7 +65,7 @@ class DatasetServiceTest : public TestServer {
       open = open && writer->Write(request);
     }
     writer->WritesDone();
-    const absl::Status status = FromGrpc(writer->Finish());
+    absl::Status status = FromGrpc(writer->Finish());
     if (dataset != nullptr) *dataset = reply;
     return status;
   }
