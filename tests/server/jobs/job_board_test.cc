@@ -86,7 +86,7 @@ class JobBoardTest : public RegistryFixture {
     return board_->CancelJob({"ada", "", "", now_}, JobName::Parse(name).value()).value();
   }
   BlobWriter::Committed PutArtifact(const LeaseGrant& grant, const v1::ModelVersion& description) {
-    const BlobWriter::Committed blob = PutBlob(SmallArtifact(description));
+    BlobWriter::Committed blob = PutBlob(SmallArtifact(description));
     EXPECT_THAT(board_->BlobStored(grant.key, v1::ARTIFACT, blob), IsOk());
     return blob;
   }
