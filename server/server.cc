@@ -133,7 +133,6 @@ absl::Status ServerImpl::Open() {
   Registry::Options registry_options;
   registry_options.min_free_bytes = int64_t{config_.min_free_mib()} << 20;
   ABSL_ASSIGN_OR_RETURN(registry_, Registry::Open(config_.data(), registry_options));
-  ABSL_RETURN_IF_ERROR(registry_->CollectGarbage().status());  // what crashes and finished trainings left
   ABSL_ASSIGN_OR_RETURN(directory_, ModelDirectory::Load(*registry_));
   models_ = std::make_unique<ServedModels>(*registry_, *directory_, int64_t{config_.cache_mib()} << 20);
 
@@ -162,6 +161,7 @@ void ServerImpl::Published(const v1::ModelVersion& version) {
   absl::Status status = name.status();
   if (status.ok()) status = models_->Changed(name->model_name());
   if (!status.ok()) std::cerr << "creamery-server: " << version.name() << " is not visible yet: " << status << "\n";
+  disk_.Resume([this] { registry_->CollectGarbage().IgnoreError(); });  // the checkpoints of the finished training
 }
 
 absl::Status ServerImpl::Listen() {

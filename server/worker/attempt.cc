@@ -56,6 +56,7 @@ void Attempt::Run() {
   TrainingInput input;
   TrainingHooks hooks;
   hooks.stop = stop_.token();
+  hooks.threads = options_.threads;
   hooks.progress = [this, &heartbeat](const v1::Progress& progress) {
     heartbeat.SetProgress(progress);
     if (absl::Now() - last_said_ < kSayEvery) return;

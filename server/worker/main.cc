@@ -99,6 +99,7 @@ int Main(const Flags& flags) {
   options.description.set_device("cpu");
   options.description.set_memory_bytes(int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE));
   options.attempt.checkpoint_interval = absl::Seconds(flags.checkpoint_seconds);
+  options.attempt.threads = flags.threads;
   options.attempt.train = Train;
   Worker worker(**link, options);
 
