@@ -29,6 +29,17 @@ class Density {
   // u: (n, d) in (0, 1) -> theta: (n, d). Uniform u give draws from p. Inside the support's bounds, always.
   virtual absl::Status PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
                                       const StopToken& stop) const = 0;
+
+  // theta: (n, d) -> log_prob: (n,), bit for bit as LogProb says, and gradient: (n, d) = d log_prob / d theta; zeros
+  // where log_prob is -inf.
+  virtual absl::Status LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob,
+                                       absl::Span<double> gradient, const StopToken& stop) const = 0;
+
+  // theta: (n, d) inside the support -> u: (n, d) in (0, 1) with PriorTransform(u) = theta. Of a mixture, where several
+  // u lead to one theta, the one in the component that is the most probable there. INVALID_ARGUMENT naming a row
+  // outside the support.
+  virtual absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
+                                             const StopToken& stop) const = 0;
 };
 
 // A trained model in memory.
@@ -42,6 +53,10 @@ class Estimator {
 
   // Each ability, or null. The pointer lives as long as the estimator.
   virtual const Density* density() const { return nullptr; }
+
+  // Every trained member as a density of the same parameters, in order: what spreads and cross-fitted estimates are
+  // made of. Member k has not seen the rows of fold k (AssignFolds). Empty for estimators that are not densities.
+  virtual absl::Span<const Density* const> members() const { return {}; }
 };
 
 // Draws rows [first_row, first_row + n) of the stream of `seed`: row i is a function of (seed, i) alone.

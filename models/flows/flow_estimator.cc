@@ -95,4 +95,14 @@ absl::Status FlowEstimator::PriorTransform(absl::Span<const double> u, absl::Spa
   return absl::OkStatus();
 }
 
+absl::Status FlowEstimator::LogProbGradient(absl::Span<const double>, absl::Span<double>, absl::Span<double>,
+                                            const StopToken&) const {
+  return absl::UnimplementedError("the gradient of log_prob is not offered by any family yet");
+}
+
+absl::Status FlowEstimator::InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
+                                                  const StopToken& stop) const {
+  return PlanForward(plan_, theta, u, stop);
+}
+
 }  // namespace creamery

@@ -39,6 +39,10 @@ class FlowEstimator final : public Estimator, public Density {
   // INVALID_ARGUMENT naming the row for u not in (0, 1). theta lies strictly inside the signature's bounds.
   absl::Status PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
                               const StopToken& stop) const override;
+  absl::Status LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob, absl::Span<double> gradient,
+                               const StopToken& stop) const override;
+  absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
+                                     const StopToken& stop) const override;
 
  private:
   FlowEstimator(v1::ModelVersion description, Plan plan);

@@ -60,15 +60,7 @@ class PlanRunner {
 
   void LogProb(const double* theta, double* log_prob) {
     std::array<double, B> sum{};
-    for (int64_t j = 0; j < d_; ++j) {
-      for (int b = 0; b < B; ++b) {
-        const MappedValue mapped = MapForward(plan_.columns[j], theta[b * d_ + j]);
-        y_[j * B + b] = mapped.y;
-        sum[b] += mapped.ladj;
-      }
-    }
-    Whiten(sum);
-    for (size_t l = 0; l < networks_.size(); ++l) Forward(plan_.layers[l], networks_[l], sum);
+    ToBase(theta, sum);
     if (plan_.layers[0].kind == AutoregressiveLayer::Kind::kAffine) {
       for (int64_t j = 0; j < d_; ++j) {
         for (int b = 0; b < B; ++b) sum[b] += NormalLogDensity(y_[j * B + b]);
@@ -76,6 +68,18 @@ class PlanRunner {
     }
     // So far out that float64 overflows, the density is zero.
     for (int b = 0; b < B; ++b) log_prob[b] = std::isfinite(sum[b]) ? sum[b] : -kInfinity;
+  }
+
+  void Forward(const double* theta, double* u) {
+    std::array<double, B> sum{};
+    ToBase(theta, sum);
+    const bool normal = plan_.layers[0].kind == AutoregressiveLayer::Kind::kAffine;
+    for (int64_t j = 0; j < d_; ++j) {
+      for (int b = 0; b < B; ++b) {
+        const double z = y_[j * B + b];
+        u[b * d_ + j] = std::clamp(normal ? NormalCdf(z) : z, std::numeric_limits<double>::min(), 1 - 0x1p-53);
+      }
+    }
   }
 
   void Inverse(const double* u, double* theta) {
@@ -94,6 +98,19 @@ class PlanRunner {
   }
 
  private:
+  // theta to the base's z, in y_; adds log |det dz/dtheta| to `sum`.
+  void ToBase(const double* theta, std::array<double, B>& sum) {
+    for (int64_t j = 0; j < d_; ++j) {
+      for (int b = 0; b < B; ++b) {
+        const MappedValue mapped = MapForward(plan_.columns[j], theta[b * d_ + j]);
+        y_[j * B + b] = mapped.y;
+        sum[b] += mapped.ladj;
+      }
+    }
+    Whiten(sum);
+    for (size_t l = 0; l < networks_.size(); ++l) Advance(plan_.layers[l], networks_[l], sum);
+  }
+
   void Whiten(std::array<double, B>& sum) {
     if (plan_.whitening.empty()) return;
     for (int64_t i = d_; i-- > 0;) {  // from the last row up, so that y' can take the place of y
@@ -120,7 +137,7 @@ class PlanRunner {
     }
   }
 
-  void Forward(const AutoregressiveLayer& layer, MaskedNetwork<B>& network, std::array<double, B>& sum) {
+  void Advance(const AutoregressiveLayer& layer, MaskedNetwork<B>& network, std::array<double, B>& sum) {
     for (int64_t i = 0; i < d_; ++i) std::copy_n(&y_[layer.order[i] * B], B, &inputs_[i * B]);
     for (int64_t i = 0; i < d_; ++i) {
       network.AdvanceHidden(i, inputs_.data());
@@ -210,6 +227,16 @@ absl::Status PlanInverse(const Plan& plan, absl::Span<const double> u, absl::Spa
   ABSL_RETURN_IF_ERROR(CheckSize("theta", theta.size(), n, d));
   return RunRows(plan, n, stop,
                  [&](auto& runner, int64_t row) { runner.Inverse(u.data() + row * d, theta.data() + row * d); });
+}
+
+absl::Status PlanForward(const Plan& plan, absl::Span<const double> theta, absl::Span<double> u,
+                         const StopToken& stop) {
+  const int64_t d = plan.d();
+  const int64_t n = static_cast<int64_t>(u.size()) / d;
+  ABSL_RETURN_IF_ERROR(CheckSize("theta", theta.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckSize("u", u.size(), n, d));
+  return RunRows(plan, n, stop,
+                 [&](auto& runner, int64_t row) { runner.Forward(theta.data() + row * d, u.data() + row * d); });
 }
 
 }  // namespace creamery

@@ -19,6 +19,9 @@ absl::Status PlanLogProb(const Plan& plan, absl::Span<const double> theta, absl:
 // dimension, computing each hidden unit once, when the last input it sees is known: the work of one forward pass.
 absl::Status PlanInverse(const Plan& plan, absl::Span<const double> u, absl::Span<double> theta, const StopToken& stop);
 
+// theta: (n, d) inside the bounds -> u: (n, d) in (0, 1), the place that PlanInverse maps back to theta.
+absl::Status PlanForward(const Plan& plan, absl::Span<const double> theta, absl::Span<double> u, const StopToken& stop);
+
 }  // namespace creamery
 
 #endif  // CREAMERY_MODELS_PLAN_INTERPRETER_H_

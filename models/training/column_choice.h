@@ -20,7 +20,7 @@
 #include "absl/types/span.h"
 #include "creamery/v1/estimator_spec.pb.h"
 #include "models/plan/plan.h"
-#include "models/training/data_preparation.h"
+#include "models/data_preparation.h"
 
 namespace creamery {
 

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "creamery/v1/estimator_spec.pb.h"
 #include "models/plan/plan.h"
-#include "models/training/data_preparation.h"
+#include "models/data_preparation.h"
 #include "models/training/flow_network.h"
 #include "models/training/member_state.h"
 #include "models/training/trainer.h"

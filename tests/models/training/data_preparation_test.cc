@@ -1,4 +1,4 @@
-#include "models/training/data_preparation.h"
+#include "models/data_preparation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // From a dataset's rows to the rows a training sees: columns chosen, weights found, rows without a say left out, folds.
-#ifndef CREAMERY_MODELS_TRAINING_DATA_PREPARATION_H_
-#define CREAMERY_MODELS_TRAINING_DATA_PREPARATION_H_
+#ifndef CREAMERY_MODELS_DATA_PREPARATION_H_
+#define CREAMERY_MODELS_DATA_PREPARATION_H_
 
 #include <cstdint>
 #include <string>
@@ -42,4 +42,4 @@ std::vector<int64_t> AssignFolds(v1::RowKind kind, int64_t n, absl::Span<const i
 
 }  // namespace creamery
 
-#endif  // CREAMERY_MODELS_TRAINING_DATA_PREPARATION_H_
+#endif  // CREAMERY_MODELS_DATA_PREPARATION_H_
