@@ -32,8 +32,9 @@ absl::StatusOr<std::vector<v1::Dataset>> Client::ListDatasets(const std::string&
                                &v1::ListDatasetsResponse::datasets);
 }
 
-absl::StatusOr<std::vector<v1::Job>> Client::ListJobs(const std::string& project) const {
+absl::StatusOr<std::vector<v1::Job>> Client::ListJobs(const std::string& project, const std::string& array) const {
   v1::ListJobsRequest request;
+  request.set_array(array);
   request.set_parent(ProjectName{project}.ToString());
   return AllPages<v1::Job>(*connection_, *connection_->jobs, &v1::JobService::Stub::ListJobs, request,
                            &v1::ListJobsResponse::jobs);

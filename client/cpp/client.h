@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/analyses.h"
 #include "client/cpp/job.h"
 #include "client/cpp/model.h"
 #include "client/cpp/samples.h"
@@ -53,6 +54,13 @@ struct TrainOptions {
   v1::EstimatorSpec spec;
   std::vector<std::string> parameters = {};  // kept, in order; empty: all
   std::string request_id = "";               // empty: a random one
+  std::string prior_model = "";  // what statistics of the version take as its prior; empty: the declared one
+};
+
+// Trainings created together: all or none.
+struct JobArrayHandle {
+  std::string array;  // its id, unique in the project
+  std::vector<Job> jobs;
 };
 
 class Client {
@@ -83,7 +91,16 @@ class Client {
   absl::StatusOr<Job> Train(const TrainOptions& options) const;
   // A handle to a job by name, `project/id`; NOT_FOUND if there is none.
   absl::StatusOr<Job> GetJob(const std::string& name) const;
-  absl::StatusOr<std::vector<v1::Job>> ListJobs(const std::string& project) const;
+  // Newest first; or the jobs of one array, in the order they were created.
+  absl::StatusOr<std::vector<v1::Job>> ListJobs(const std::string& project, const std::string& array = "") const;
+  // Queues many trainings of one project at once, all or none; one request_id for all.
+  absl::StatusOr<JobArrayHandle> TrainArray(const std::vector<TrainOptions>& options,
+                                            const std::string& request_id = "") const;
+  // Asks every job of an array to stop; returns at once.
+  absl::StatusOr<std::vector<v1::Job>> CancelArray(const std::string& project, const std::string& array) const;
+  // Queues a statistic that takes longer than a request should. Models as full names (JointRequest makes them).
+  absl::StatusOr<Job> Submit(const std::string& project, const v1::StatisticsJob& statistics,
+                             const std::string& request_id = "") const;
 
   // A handle to one version, resolved now: it stays with it whatever is trained later.
   absl::StatusOr<Model> GetModel(const std::string& name) const;
@@ -97,6 +114,13 @@ class Client {
   absl::Status DeleteVersion(const std::string& version) const;
   // Writes the artifact, a safetensors file; says which version it is.
   absl::StatusOr<v1::ModelVersion> ExportVersion(const std::string& version, std::ostream& out) const;
+  // Weighted samples of the joint posterior of two or more models, and whether they agree.
+  absl::StatusOr<JointAnswer> Joint(const std::vector<std::string>& models, const JointOptions& options = {}) const;
+  static absl::StatusOr<v1::JointPosteriorRequest> JointRequest(const std::vector<std::string>& models,
+                                                                const JointOptions& options);
+  // Every estimate of one evidence ratio; the models may be named as people type them.
+  absl::StatusOr<v1::EvidenceRatioResponse> EvidenceRatio(v1::EvidenceRatioRequest request) const;
+
   // Stores an artifact as the next version of a model.
   absl::StatusOr<v1::ModelVersion> ImportVersion(const std::string& model, const std::string& artifact) const;
 

@@ -30,6 +30,25 @@ absl::StatusOr<std::string> ParseTypedJob(const std::string& typed) {
   return name.ToString();
 }
 
+// The job of a training, and its project.
+absl::StatusOr<std::string> FillTraining(const TrainOptions& options, v1::TrainingJob& training) {
+  ABSL_ASSIGN_OR_RETURN(const VersionName model, ParseTypedVersion(options.model));
+  if (model.number != 0 || !model.alias.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a training makes the next version: give the model without one, not '", options.model, "'"));
+  }
+  ABSL_ASSIGN_OR_RETURN(const DatasetName dataset, ParseTypedDataset(options.dataset));
+  training.set_model(model.model_name().ToString());
+  training.set_dataset(dataset.ToString());
+  *training.mutable_spec() = options.spec;
+  for (const std::string& parameter : options.parameters) training.add_parameters(parameter);
+  if (!options.prior_model.empty()) {
+    ABSL_ASSIGN_OR_RETURN(const VersionName prior, ParseTypedVersion(options.prior_model));
+    training.set_prior_model(prior.ToString());
+  }
+  return model.project;
+}
+
 }  // namespace
 
 bool HasEnded(v1::JobState state) { return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED; }
@@ -100,24 +119,46 @@ absl::StatusOr<Model> Job::Result(const std::function<void(const v1::Job&)>& pro
 }
 
 absl::StatusOr<Job> Client::Train(const TrainOptions& options) const {
-  ABSL_ASSIGN_OR_RETURN(const VersionName model, ParseTypedVersion(options.model));
-  if (model.number != 0 || !model.alias.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a training makes the next version: give the model without one, not '", options.model, "'"));
-  }
-  ABSL_ASSIGN_OR_RETURN(const DatasetName dataset, ParseTypedDataset(options.dataset));
-  ABSL_RETURN_IF_ERROR(EnsureProject(model.project));
   v1::CreateJobRequest request;
-  request.set_parent(ProjectName{model.project}.ToString());
+  ABSL_ASSIGN_OR_RETURN(const std::string project, FillTraining(options, *request.mutable_job()->mutable_training()));
+  ABSL_RETURN_IF_ERROR(EnsureProject(project));
+  request.set_parent(ProjectName{project}.ToString());
   request.set_request_id(options.request_id.empty() ? RandomHex(16) : options.request_id);
-  v1::TrainingJob& training = *request.mutable_job()->mutable_training();
-  training.set_model(model.model_name().ToString());
-  training.set_dataset(dataset.ToString());
-  *training.mutable_spec() = options.spec;
-  for (const std::string& parameter : options.parameters) training.add_parameters(parameter);
   ABSL_ASSIGN_OR_RETURN(const v1::Job job,
                         connection_->Call(*connection_->jobs, &v1::JobService::Stub::CreateJob, request));
   return Job(connection_, job.name());
+}
+
+absl::StatusOr<JobArrayHandle> Client::TrainArray(const std::vector<TrainOptions>& options,
+                                                  const std::string& request_id) const {
+  v1::CreateJobArrayRequest request;
+  request.set_request_id(request_id.empty() ? RandomHex(16) : request_id);
+  std::string project;
+  for (const TrainOptions& training : options) {
+    ABSL_ASSIGN_OR_RETURN(const std::string its, FillTraining(training, *request.add_jobs()->mutable_training()));
+    if (!project.empty() && its != project) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the models of an array belong to one project, not to ", project, " and ", its));
+    }
+    project = its;
+  }
+  if (options.empty()) return absl::InvalidArgumentError("an array needs at least one training");
+  ABSL_RETURN_IF_ERROR(EnsureProject(project));
+  request.set_parent(ProjectName{project}.ToString());
+  ABSL_ASSIGN_OR_RETURN(const v1::JobArray made,
+                        connection_->Call(*connection_->jobs, &v1::JobService::Stub::CreateJobArray, request));
+  JobArrayHandle handle{made.array(), {}};
+  for (const v1::Job& job : made.jobs()) handle.jobs.emplace_back(connection_, job.name());
+  return handle;
+}
+
+absl::StatusOr<std::vector<v1::Job>> Client::CancelArray(const std::string& project, const std::string& array) const {
+  v1::CancelJobArrayRequest request;
+  request.set_parent(ProjectName{project}.ToString());
+  request.set_array(array);
+  ABSL_ASSIGN_OR_RETURN(const v1::JobArray cancelled,
+                        connection_->Call(*connection_->jobs, &v1::JobService::Stub::CancelJobArray, request));
+  return std::vector<v1::Job>(cancelled.jobs().begin(), cancelled.jobs().end());
 }
 
 absl::StatusOr<Job> Client::GetJob(const std::string& name) const {

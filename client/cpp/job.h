@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/analyses.h"
 #include "client/cpp/model.h"
 #include "creamery/v1/job.pb.h"
 
@@ -38,6 +39,8 @@ class Job {
                                absl::Duration patience = absl::Minutes(5)) const;
   // Waits, then returns the version it made, or the error it ended with.
   absl::StatusOr<Model> Result(const std::function<void(const v1::Job&)>& progress = nullptr) const;
+  // The same for the job of a joint posterior: its statistics and samples.
+  absl::StatusOr<JointAnswer> JointResult(const std::function<void(const v1::Job&)>& progress = nullptr) const;
 
  private:
   std::shared_ptr<Connection> connection_;

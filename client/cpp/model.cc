@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/prior_choice.h"
 #include "proto/support/array.h"
 #include "proto/support/resource_names.h"
 #include "proto/support/status_macros.h"
@@ -54,16 +55,7 @@ absl::StatusOr<Request> StatisticRequest(const std::string& version, const Stati
   request.set_model(version);
   request.set_num_samples(options.num_samples);
   if (options.seed.has_value()) request.set_seed(*options.seed);
-  if (!options.prior.analytic.empty() && !options.prior.model.empty()) {
-    return absl::InvalidArgumentError("give analytic priors or a model of the prior, not both");
-  }
-  if (!options.prior.model.empty()) {
-    ABSL_ASSIGN_OR_RETURN(const VersionName prior, ParseTypedVersion(options.prior.model));
-    request.mutable_prior()->set_model(prior.ToString());
-  }
-  for (const auto& [name, prior] : options.prior.analytic) {
-    (*request.mutable_prior()->mutable_analytic()->mutable_priors())[name] = prior;
-  }
+  ABSL_RETURN_IF_ERROR(SetPrior(options.prior, request));
   return request;
 }
 
@@ -87,6 +79,16 @@ std::string WarningText(v1::Warning warning) {
       return "the rows are one Markov chain, or have no chain ids: the error cannot be checked between chains";
     case v1::PRIOR_DOES_NOT_COVER:
       return "the prior density is zero at some posterior samples, which were left out";
+    case v1::HEAVY_TAILED_WEIGHTS:
+      return "the importance weights have a heavy tail (k-hat above 0.7): estimate and error are not to be trusted";
+    case v1::LITTLE_OVERLAP:
+      return "the posteriors hardly overlap: the densities were asked far out in their tails";
+    case v1::SHARED_NUISANCE:
+      return "models marginalised over nuisance parameters of the same name: are they the same nuisance?";
+    case v1::ESTIMATES_DISAGREE:
+      return "estimates of the same quantity differ by more than three of their combined errors";
+    case v1::NO_LOG_EVIDENCE:
+      return "a model carries no log-evidence: what needs one is left out";
     default:
       return absl::StrCat("warning ", static_cast<int>(warning), ", of a newer server");
   }
@@ -98,23 +100,47 @@ std::vector<std::string> Model::parameters() const {
   return names;
 }
 
-absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std::vector<std::string>& columns) const {
+absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std::vector<std::string>& columns,
+                                      const LogProbOptions& options) const {
   v1::LogProbRequest request;
   request.set_model(version_->name());
+  request.set_gradient(options.gradient);
+  request.set_spread(options.spread);
+  request.set_prior_fraction(options.prior_fraction);
   for (const std::string& column : columns) request.add_columns(column);
-  const auto ask = [&](v1::Array array) {
-    *request.mutable_theta() = std::move(array);
-    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogProb, request);
-  };
   const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
-  return InPieces("theta", theta, d, ask,
-                  [](const v1::LogProbResponse& r) -> const v1::Array& { return r.log_prob(); });
+  std::vector<double> gradient, spread;
+  const auto append = [](const char* what, const v1::Array& array, std::vector<int64_t> shape,
+                         std::vector<double>& all) -> absl::Status {
+    ABSL_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(what, array, shape));
+    all.insert(all.end(), values.begin(), values.end());
+    return absl::OkStatus();
+  };
+  const auto ask = [&](v1::Array array) -> absl::StatusOr<v1::LogProbResponse> {
+    *request.mutable_theta() = std::move(array);
+    ABSL_ASSIGN_OR_RETURN(v1::LogProbResponse response,
+                          connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogProb, request));
+    if (options.gradient) ABSL_RETURN_IF_ERROR(append("gradient", response.gradient(), {-1, d}, gradient));
+    if (options.spread) ABSL_RETURN_IF_ERROR(append("spread", response.spread(), {-1}, spread));
+    return response;
+  };
+  ABSL_ASSIGN_OR_RETURN(
+      Answer answer,
+      InPieces("theta", theta, d, ask, [](const v1::LogProbResponse& r) -> const v1::Array& { return r.log_prob(); }));
+  answer.gradient = std::move(gradient);
+  answer.spread = std::move(spread);
+  return answer;
 }
 
-absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta,
-                                            const std::vector<std::string>& columns) const {
+absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta, const std::vector<std::string>& columns,
+                                            const LogLikelihoodOptions& options) const {
   v1::LogLikelihoodRequest request;
   request.set_model(version_->name());
+  request.set_without_evidence(options.without_evidence);
+  for (const std::string& model : options.more_models) {
+    ABSL_ASSIGN_OR_RETURN(const VersionName name, ParseTypedVersion(model));
+    request.add_more_models(name.ToString());
+  }
   for (const std::string& column : columns) request.add_columns(column);
   double error = 0;
   const auto ask = [&](v1::Array array) {
@@ -132,15 +158,30 @@ absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta,
   return answer;
 }
 
-absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u) const {
+absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u, double prior_fraction) const {
   v1::PriorTransformRequest request;
   request.set_model(version_->name());
+  request.set_prior_fraction(prior_fraction);
   const auto ask = [&](v1::Array array) {
     *request.mutable_u() = std::move(array);
     return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::PriorTransform, request);
   };
   return InPieces("u", u, version_->signature().parameters_size(), ask,
                   [](const v1::PriorTransformResponse& r) -> const v1::Array& { return r.theta(); });
+}
+
+absl::StatusOr<Answer> Model::InversePriorTransform(absl::Span<const double> theta,
+                                                    const std::vector<std::string>& columns) const {
+  v1::InversePriorTransformRequest request;
+  request.set_model(version_->name());
+  for (const std::string& column : columns) request.add_columns(column);
+  const auto ask = [&](v1::Array array) {
+    *request.mutable_theta() = std::move(array);
+    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::InversePriorTransform, request);
+  };
+  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
+  return InPieces("theta", theta, d, ask,
+                  [](const v1::InversePriorTransformResponse& r) -> const v1::Array& { return r.u(); });
 }
 
 absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t> seed, bool log_prob) const {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 
@@ -19,6 +20,8 @@ struct AskArguments {
   int64_t num_samples = 0;
   std::optional<uint64_t> seed;
   bool log_prob = false;
+  LogProbOptions log_prob_options;
+  LogLikelihoodOptions log_likelihood_options;
 };
 
 // Points of the command line, each of the same length.
@@ -44,11 +47,10 @@ absl::StatusOr<Points> TypedPoints(const AskArguments& arguments) {
 }
 
 // Points of a file or of the command line. A file with names may hold more columns than the model has parameters.
-absl::StatusOr<Points> ReadPoints(const AskArguments& arguments, const Model& model) {
+absl::StatusOr<Points> ReadPoints(const AskArguments& arguments, const std::vector<std::string>& parameters) {
   if (arguments.file.empty() == arguments.points.empty()) {
     return Usage(absl::InvalidArgumentError("give points in a file, or with --theta=… (--u=…), and not both"));
   }
-  const std::vector<std::string> parameters = model.parameters();
   Points points;
   if (!arguments.points.empty()) {
     ABSL_ASSIGN_OR_RETURN(points, TypedPoints(arguments));
@@ -98,6 +100,8 @@ absl::Status PrintNumbers(const Context& context, const AskArguments& arguments,
   if (context.json) {
     nlohmann::json json = {{"model_version", answer.model_version}, {"warnings", WarningsToJson(answer.warnings)}};
     if (arguments.out.empty()) json[key] = NumbersToJson(answer.values);
+    if (!answer.gradient.empty()) json["gradient"] = NumbersToJson(answer.gradient);
+    if (!answer.spread.empty()) json["spread"] = NumbersToJson(answer.spread);
     if (key == "log_likelihood") json["log_evidence_error"] = NumberToJson(answer.log_evidence_error);
     std::printf("%s\n", json.dump().c_str());
   } else if (arguments.out.empty()) {
@@ -106,41 +110,90 @@ absl::Status PrintNumbers(const Context& context, const AskArguments& arguments,
   return absl::OkStatus();
 }
 
+// log_prob, then its spread and its gradient where they were asked for: a table with named columns.
+absl::Status PrintLogProbTable(const AskArguments& arguments, const Model& model, const Points& points,
+                               const Answer& answer) {
+  PrintWarnings(answer.warnings);
+  std::vector<std::string> names = {"log_prob"};
+  if (!answer.spread.empty()) names.push_back("spread");
+  const std::vector<std::string> columns = points.columns.empty() ? model.parameters() : points.columns;
+  if (arguments.log_prob_options.gradient) {
+    for (const std::string& column : columns) names.push_back(absl::StrCat("d_", column));
+  }
+  std::vector<double> values;
+  for (size_t row = 0; row < answer.values.size(); ++row) {
+    values.push_back(answer.values[row]);
+    if (!answer.spread.empty()) values.push_back(answer.spread[row]);
+    const auto begin = answer.gradient.begin() + static_cast<int64_t>(row * columns.size());
+    if (!answer.gradient.empty()) values.insert(values.end(), begin, begin + static_cast<int64_t>(columns.size()));
+  }
+  return WriteColumns(arguments.out, names, values);
+}
+
 absl::Status LogProb(const Context& context, const AskArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
-  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model));
-  ABSL_ASSIGN_OR_RETURN(const Answer answer, model.LogProb(points.theta, points.columns));
+  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model.parameters()));
+  ABSL_ASSIGN_OR_RETURN(const Answer answer, model.LogProb(points.theta, points.columns, arguments.log_prob_options));
+  if (!context.json && (arguments.log_prob_options.gradient || arguments.log_prob_options.spread)) {
+    return PrintLogProbTable(arguments, model, points, answer);
+  }
   return PrintNumbers(context, arguments, "log_prob", answer);
 }
 
 absl::Status LogLikelihood(const Context& context, const AskArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
-  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model));
-  ABSL_ASSIGN_OR_RETURN(const Answer answer, model.LogLikelihood(points.theta, points.columns));
+  std::vector<std::string> parameters = model.parameters();
+  for (const std::string& name : arguments.log_likelihood_options.more_models) {
+    ABSL_ASSIGN_OR_RETURN(const Model other, client.GetModel(name));
+    for (const std::string& parameter : other.parameters()) {
+      if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) {
+        parameters.push_back(parameter);
+      }
+    }
+  }
+  ABSL_ASSIGN_OR_RETURN(Points points, ReadPoints(arguments, parameters));
+  if (points.columns.empty()) points.columns = parameters;
+  ABSL_ASSIGN_OR_RETURN(const Answer answer,
+                        model.LogLikelihood(points.theta, points.columns, arguments.log_likelihood_options));
   return PrintNumbers(context, arguments, "log_likelihood", answer);
 }
 
-absl::Status PriorTransform(const Context& context, const AskArguments& arguments) {
-  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
-  ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
-  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model));
-  // Coordinates of the hypercube belong to the parameters in the model's order.
-  if (!points.columns.empty() && points.columns != model.parameters()) {
-    return Usage(absl::InvalidArgumentError(
-        absl::StrCat("the coordinates of u come in the model's order: ", absl::StrJoin(model.parameters(), ", "))));
-  }
-  ABSL_ASSIGN_OR_RETURN(const Answer answer, model.PriorTransform(points.theta));
+// Rows of d numbers in the model's order, as CSV, as a file or as JSON under `key`.
+absl::Status PrintRows(const Context& context, const AskArguments& arguments, const Model& model, const char* key,
+                       const Answer& answer) {
   PrintWarnings(answer.warnings);
   if (!context.json) return WriteColumns(arguments.out, model.parameters(), answer.values);
   if (!arguments.out.empty()) ABSL_RETURN_IF_ERROR(WriteColumns(arguments.out, model.parameters(), answer.values));
   nlohmann::json json = {{"columns", model.parameters()},
                          {"model_version", answer.model_version},
                          {"warnings", WarningsToJson(answer.warnings)}};
-  if (arguments.out.empty()) json["theta"] = RowsToJson(answer.values, model.parameters().size());
+  if (arguments.out.empty()) json[key] = RowsToJson(answer.values, model.parameters().size());
   std::printf("%s\n", json.dump().c_str());
   return absl::OkStatus();
+}
+
+absl::Status InversePriorTransform(const Context& context, const AskArguments& arguments) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
+  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model.parameters()));
+  ABSL_ASSIGN_OR_RETURN(const Answer answer, model.InversePriorTransform(points.theta, points.columns));
+  return PrintRows(context, arguments, model, "u", answer);
+}
+
+absl::Status PriorTransform(const Context& context, const AskArguments& arguments) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
+  ABSL_ASSIGN_OR_RETURN(const Points points, ReadPoints(arguments, model.parameters()));
+  // Coordinates of the hypercube belong to the parameters in the model's order.
+  if (!points.columns.empty() && points.columns != model.parameters()) {
+    return Usage(absl::InvalidArgumentError(
+        absl::StrCat("the coordinates of u come in the model's order: ", absl::StrJoin(model.parameters(), ", "))));
+  }
+  ABSL_ASSIGN_OR_RETURN(const Answer answer,
+                        model.PriorTransform(points.theta, arguments.log_prob_options.prior_fraction));
+  return PrintRows(context, arguments, model, "theta", answer);
 }
 
 // theta with log_prob as one more column, where it was asked for.
@@ -199,12 +252,29 @@ void AddAsk(CLI::App& app, Context& context) {
     command->add_option(option, arguments->points, description)->take_all();
     command->add_option("--columns", arguments->columns, "Names of the columns, in any order")->delimiter(',');
   };
-  add_points(add("log-prob", "Natural log-density at points, one per line", LogProb), "--theta",
-             "A point, '0.3,0.8'; may be repeated");
-  add_points(add("log-likelihood", "Nuisance-free natural log-likelihood at points", LogLikelihood), "--theta",
-             "A point, '0.3,0.8'; may be repeated");
-  add_points(add("prior-transform", "Map points of the unit hypercube to parameters", PriorTransform), "--u",
-             "A point, '0.1,0.5'; may be repeated");
+  const auto add_prior_fraction = [&](CLI::App* command) {
+    command
+        ->add_option("--prior-fraction", arguments->log_prob_options.prior_fraction,
+                     "Share of the declared prior mixed into the density: a proposal that covers the prior")
+        ->check(CLI::Range(0., 1.));
+  };
+  const char* a_point = "A point, '0.3,0.8'; may be repeated";
+  CLI::App* log_prob = add("log-prob", "Natural log-density at points, one per line", LogProb);
+  add_points(log_prob, "--theta", a_point);
+  log_prob->add_flag("--gradient", arguments->log_prob_options.gradient, "Also its gradient in the parameters");
+  log_prob->add_flag("--spread", arguments->log_prob_options.spread, "Also its spread over the trained members");
+  add_prior_fraction(log_prob);
+  CLI::App* log_likelihood = add("log-likelihood", "Nuisance-free natural log-likelihood at points", LogLikelihood);
+  add_points(log_likelihood, "--theta", a_point);
+  log_likelihood->add_option("--with", arguments->log_likelihood_options.more_models,
+                             "Further models of independent data or objects, whose log-likelihoods are added");
+  log_likelihood->add_flag("--without-evidence", arguments->log_likelihood_options.without_evidence,
+                           "log P - log prior: up to a constant");
+  CLI::App* prior_transform = add("prior-transform", "Map points of the unit hypercube to parameters", PriorTransform);
+  add_points(prior_transform, "--u", "A point, '0.1,0.5'; may be repeated");
+  add_prior_fraction(prior_transform);
+  add_points(add("inverse-prior-transform", "Map parameters to points of the unit hypercube", InversePriorTransform),
+             "--theta", a_point);
   CLI::App* sample = add("sample", "Draw from the density", Sample);
   sample->add_option("-n,--num-samples", arguments->num_samples, "Number of draws")
       ->required()

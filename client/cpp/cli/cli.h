@@ -43,6 +43,11 @@ void AddJobs(CLI::App& app, Context& context);
 void AddModels(CLI::App& app, Context& context);
 void AddAsk(CLI::App& app, Context& context);
 void AddStatistics(CLI::App& app, Context& context);
+void AddJoint(CLI::App& app, Context& context);
+void AddRounds(CLI::App& app, Context& context);
+
+// A prior as typed: nothing, one model, or 'a~uniform(0,1)' for every parameter.
+absl::StatusOr<PriorAgainst> ParsePriorAgainst(const std::vector<std::string>& priors);
 
 // Protobuf JSON with the names of the .proto files, on one line.
 std::string ToJson(const google::protobuf::Message& message);

@@ -6,12 +6,12 @@
 namespace creamery::cli {
 namespace {
 
-absl::Status List(const Context& context, const std::string& project) {
+absl::Status List(const Context& context, const std::string& project, const std::string& array) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> projects, ProjectsOrAll(client, project));
   std::vector<v1::Job> all;
   for (const std::string& id : projects) {
-    ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> listed, client.ListJobs(id));
+    ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> listed, client.ListJobs(id, array));
     all.insert(all.end(), listed.begin(), listed.end());
   }
   if (context.json) {
@@ -48,15 +48,32 @@ absl::Status Cancel(const Context& context, const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::Status CancelArray(const Context& context, const std::string& project, const std::string& array) {
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, client.CancelArray(project, array));
+  if (context.json) {
+    std::printf("%s\n", ListToJson("jobs", jobs).c_str());
+  } else {
+    for (const v1::Job& job : jobs) PrintJob(job);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddJobs(CLI::App& app, Context& context) {
-  CLI::App* noun = app.add_subcommand("jobs", "Trainings");
+  CLI::App* noun = app.add_subcommand("jobs", "Trainings and long statistics");
   noun->require_subcommand(1);
   const auto name = std::make_shared<std::string>();
-  AddCommand(*noun, context, "list", "List jobs, newest first", [&context, name] {
-    return List(context, *name);
-  })->add_option("PROJECT", *name, "Project; default: all");
+  const auto array = std::make_shared<std::string>();
+  CLI::App* list = AddCommand(*noun, context, "list", "List jobs, newest first",
+                              [&context, name, array] { return List(context, *name, *array); });
+  list->add_option("PROJECT", *name, "Project; default: all");
+  list->add_option("--array", *array, "Only the jobs of this array, oldest first");
+  CLI::App* cancel_array = AddCommand(*noun, context, "cancel-array", "Ask every job of an array to stop",
+                                      [&context, name, array] { return CancelArray(context, *name, *array); });
+  cancel_array->add_option("PROJECT", *name, "Project")->required();
+  cancel_array->add_option("ARRAY", *array, "Id of the array")->required();
   const auto add = [&](const char* verb, const char* description,
                        absl::Status (*run)(const Context&, const std::string&)) {
     AddCommand(*noun, context, verb, description, [&context, name, run] { return run(context, *name); })

@@ -31,6 +31,8 @@ int Main(int argc, char** argv) {
   AddModels(app, context);
   AddAsk(app, context);
   AddStatistics(app, context);
+  AddJoint(app, context);
+  AddRounds(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

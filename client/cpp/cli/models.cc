@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
 #include "client/cpp/prior_text.h"
 #include "client/cpp/readers/text_numbers.h"
@@ -49,6 +50,17 @@ void PrintDetails(const v1::ModelVersion& version) {
               TypedName(training.dataset()).c_str(), static_cast<long long>(training.dataset_revision()),
               static_cast<long long>(training.num_rows()), static_cast<long long>(training.num_rows_dropped()),
               training.held_out().effective_size(), training.seconds(), training.members_size());
+  for (const v1::Candidate& candidate : training.compared()) {
+    std::printf("  %s %s: held-out log q %.4f (+- %.4f from the best)%s%s\n", candidate.chosen() ? "*" : " ",
+                candidate.spec().ShortDebugString().c_str(), candidate.held_out_log_prob(),
+                candidate.difference_error(), candidate.failure().empty() ? "" : "  ", candidate.failure().c_str());
+  }
+  if (version.signature().marginalised_size() > 0) {
+    std::printf("marginalised over %s\n", absl::StrJoin(version.signature().marginalised(), ", ").c_str());
+  }
+  if (!version.signature().prior_model().empty()) {
+    std::printf("prior: %s\n", TypedName(version.signature().prior_model()).c_str());
+  }
   if (version.has_log_evidence()) {
     std::printf("log Z = %g +- %g\n", version.log_evidence().value(), version.log_evidence().error());
   }

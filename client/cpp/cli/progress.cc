@@ -15,10 +15,19 @@ namespace {
 std::string StateName(v1::JobState state) { return absl::AsciiStrToLower(v1::JobState_Name(state)); }
 
 std::string Details(const v1::Progress& p) {
+  if (p.members() == 0) return p.stage();  // a statistic
   std::string left = p.seconds_left() > 0 ? absl::StrFormat(", at most %.0f s left", p.seconds_left()) : "";
-  return absl::StrFormat("member %d/%d  epoch %d  loss %.4f  held out %.4f (best %.4f at %d)%s", p.member() + 1,
-                         p.members(), p.epoch(), p.train_loss(), p.held_out_loss(), p.best_held_out_loss(),
-                         p.best_epoch(), left);
+  const std::string stage = p.stage().empty() ? "" : absl::StrCat(p.stage(), "  ");
+  return absl::StrFormat("%smember %d/%d  epoch %d  loss %.4f  held out %.4f (best %.4f at %d)%s", stage,
+                         p.member() + 1, p.members(), p.epoch(), p.train_loss(), p.held_out_loss(),
+                         p.best_held_out_loss(), p.best_epoch(), left);
+}
+
+// "joint_posterior".
+std::string StatisticName(const v1::StatisticsJob& statistics) {
+  const auto* field = statistics.GetReflection()->GetOneofFieldDescriptor(
+      statistics, v1::StatisticsJob::descriptor()->FindOneofByName("request"));
+  return field == nullptr ? "?" : std::string(field->name());
 }
 
 std::string Bar(double fraction) {
@@ -59,6 +68,7 @@ void ProgressLine::Show(const v1::Job& job) {
 void PrintJob(const v1::Job& job) {
   std::printf("%s  %s", TypedName(job.name()).c_str(), StateName(job.state()).c_str());
   if (job.has_training()) std::printf("  %s", TypedName(job.training().model()).c_str());
+  if (job.has_statistics()) std::printf("  %s", StatisticName(job.statistics()).c_str());
   if (job.state() == v1::RUNNING) std::printf("  %.0f%%", 100 * job.progress().fraction());
   if (!job.model_version().empty()) std::printf("  -> %s", TypedName(job.model_version()).c_str());
   if (job.state() == v1::FAILED) std::printf("  %s", job.error().message().c_str());

@@ -19,13 +19,7 @@ absl::StatusOr<StatisticOptions> ParseOptions(const StatisticArguments& argument
   StatisticOptions options;
   options.num_samples = arguments.num_samples;
   options.seed = arguments.seed;
-  if (arguments.priors.size() == 1 && arguments.priors[0].find('~') == std::string::npos) {
-    options.prior.model = arguments.priors[0];
-    return options;
-  }
-  auto priors = ParsePriors(arguments.priors);
-  if (!priors.ok()) return Usage(priors.status());
-  options.prior.analytic = *std::move(priors);
+  ABSL_ASSIGN_OR_RETURN(options.prior, ParsePriorAgainst(arguments.priors));
   return options;
 }
 
@@ -66,6 +60,18 @@ absl::Status Dimensionality(const Context& context, const StatisticArguments& ar
 }
 
 }  // namespace
+
+absl::StatusOr<PriorAgainst> ParsePriorAgainst(const std::vector<std::string>& priors) {
+  PriorAgainst against;
+  if (priors.size() == 1 && priors[0].find('~') == std::string::npos) {
+    against.model = priors[0];
+    return against;
+  }
+  auto analytic = ParsePriors(priors);
+  if (!analytic.ok()) return Usage(analytic.status());
+  against.analytic = *std::move(analytic);
+  return against;
+}
 
 void AddStatistics(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<StatisticArguments>();

@@ -15,23 +15,54 @@ struct TrainArguments {
   bool watch = false;
 };
 
+struct ArrayArguments {
+  std::string project, prefix, family = "maf", prior;
+  std::vector<std::string> datasets, parameters, settings;
+  bool watch = false;
+};
+
 absl::Status Train(const Context& context, const TrainArguments& arguments) {
-  if (!arguments.prior.empty()) {
-    return Usage(absl::UnimplementedError(
-        absl::StrCat("a version does not store a prior model yet; ask against it with 'creamery kl ", arguments.model,
-                     " --prior=", arguments.prior, "'")));
-  }
   absl::StatusOr<v1::EstimatorSpec> spec = ParseSpec(arguments.family, arguments.settings);
   if (!spec.ok()) return Usage(spec.status());
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
-  ABSL_ASSIGN_OR_RETURN(const Job job,
-                        client.Train({arguments.model, arguments.dataset, *std::move(spec), arguments.parameters}));
+  TrainOptions options = {arguments.model, arguments.dataset, *std::move(spec), arguments.parameters};
+  options.prior_model = arguments.prior;
+  ABSL_ASSIGN_OR_RETURN(const Job job, client.Train(options));
   if (arguments.watch) {
     std::fprintf(stderr, "job %s; it goes on if this command ends\n", TypedName(job.name()).c_str());
     return Follow(job, context);
   }
   ABSL_ASSIGN_OR_RETURN(const v1::Job created, job.Get());
   context.json ? void(std::printf("%s\n", ToJson(created).c_str())) : PrintJob(created);
+  return absl::OkStatus();
+}
+
+// One model for each dataset, called after it.
+absl::Status TrainArray(const Context& context, const ArrayArguments& arguments) {
+  absl::StatusOr<v1::EstimatorSpec> spec = ParseSpec(arguments.family, arguments.settings);
+  if (!spec.ok()) return Usage(spec.status());
+  std::vector<TrainOptions> trainings;
+  for (const std::string& dataset : arguments.datasets) {
+    const std::string id = dataset.substr(dataset.rfind('/') + 1);
+    TrainOptions options = {absl::StrCat(arguments.project, "/", arguments.prefix, id), dataset, *spec,
+                            arguments.parameters};
+    options.prior_model = arguments.prior;
+    trainings.push_back(std::move(options));
+  }
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(const JobArrayHandle made, client.TrainArray(trainings));
+  std::fprintf(stderr, "array %s of %zu jobs\n", made.array.c_str(), made.jobs.size());
+  if (arguments.watch) {
+    for (const Job& job : made.jobs) ABSL_RETURN_IF_ERROR(job.Wait().status());
+  }
+  ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, client.ListJobs(arguments.project, made.array));
+  if (context.json) {
+    std::printf("%s\n", ListToJson("jobs", jobs).c_str());
+  } else {
+    for (const v1::Job& job : jobs) PrintJob(job);
+  }
+  if (!arguments.watch) return absl::OkStatus();
+  for (const v1::Job& job : jobs) ABSL_RETURN_IF_ERROR(JobStatus(job));
   return absl::OkStatus();
 }
 
@@ -57,10 +88,26 @@ void AddTrain(CLI::App& app, Context& context) {
       ->capture_default_str();
   train->add_option("--parameters", arguments->parameters, "Parameters to keep, in order; default: all")
       ->delimiter(',');
-  train->add_option("--prior", arguments->prior, "Not stored yet: see 'creamery kl --prior'");
+  train->add_option("--prior", arguments->prior,
+                    "Model of the prior that statistics of the version take; default: the dataset's priors");
   train->add_option("--set", arguments->settings, "Options of the family and of the training, name=value; see below");
   train->add_flag("--watch", arguments->watch, "Follow the job to its end; the exit code tells how it ended");
   train->footer(Footer());
+
+  const auto array = std::make_shared<ArrayArguments>();
+  CLI::App* many =
+      AddCommand(app, context, "train-array", "Train a collection, one model for each dataset, as one array",
+                 [&context, array] { return TrainArray(context, *array); });
+  many->add_option("PROJECT", array->project, "Project of the models, which are called as their datasets")->required();
+  many->add_option("--datasets", array->datasets, "PROJECT/NAME of each object's samples")->required();
+  many->add_option("--prefix", array->prefix, "Put before the datasets' names to make the models'");
+  many->add_option("--family", array->family, "Family of the densities")
+      ->check(CLI::IsMember(FamilyNames()))
+      ->capture_default_str();
+  many->add_option("--parameters", array->parameters, "Parameters to keep, in order; default: all")->delimiter(',');
+  many->add_option("--prior", array->prior, "Model of the prior; default: the datasets' priors");
+  many->add_option("--set", array->settings, "Options of the family and of the training, as of 'train'");
+  many->add_flag("--watch", array->watch, "Wait for all of them; the exit code tells whether all succeeded");
 }
 
 }  // namespace creamery::cli

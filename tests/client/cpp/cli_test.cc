@@ -43,8 +43,26 @@ class CliTest : public ::testing::Test {
 TEST_F(CliTest, HelpNamesEveryNounAndVerb) {
   const Outcome help = Run("--help");
   EXPECT_EQ(help.code, 0);
-  for (const char* word : {"datasets", "train", "jobs", "models", "log-prob", "sample", "kl", "dimensionality",
-                           "prior-transform", "log-likelihood", "--server", "--token-file", "--tls-ca"}) {
+  for (const char* word : {"datasets",
+                           "train",
+                           "jobs",
+                           "models",
+                           "log-prob",
+                           "sample",
+                           "kl",
+                           "dimensionality",
+                           "prior-transform",
+                           "log-likelihood",
+                           "inverse-prior-transform",
+                           "joint",
+                           "tension",
+                           "evidence",
+                           "evidence-ratio",
+                           "reweight",
+                           "train-array",
+                           "--server",
+                           "--token-file",
+                           "--tls-ca"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
   for (const char* verb : {"upload", "list", "show", "append", "download", "delete"}) {
@@ -63,7 +81,8 @@ TEST_F(CliTest, MistakesInTheCommandLineExitWithTwo) {
   for (const std::string& arguments : std::vector<std::string>{
            "", "frobnicate", "datasets", "datasets upload p/d", "datasets upload p/d " + csv + " --kind=magic",
            "train p/m", "train p/m --dataset=p/d --family=gan", "sample p/m", "sample p/m -n 0",
-           "sample p/m -n 3 --seed=x", "log-prob p/m --nonsense", "jobs cancel", "predict p/m"}) {
+           "sample p/m -n 3 --seed=x", "log-prob p/m --nonsense", "jobs cancel", "predict p/m", "joint p/a",
+           "tension p/a", "evidence p/m --temperature=2"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr("creamery: ")) << arguments;
@@ -85,10 +104,16 @@ TEST_F(CliTest, AMalformedPriorIsAMistakeInTheCommandLine) {
   EXPECT_THAT(outcome.err, HasSubstr("'cauchy(0,1)'"));
 }
 
-TEST_F(CliTest, TrainPointsToKlForAPriorModel) {
-  const Outcome outcome = Run("train p/m --dataset=p/d --prior=p/prior");
+TEST_F(CliTest, RoundsNeedBothOfTheirFiles) {
+  const Outcome outcome = Run("reweight p/m --values=a.csv");
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("creamery kl p/m --prior=p/prior"));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("--values"), HasSubstr("--next")));
+}
+
+TEST_F(CliTest, AGivenEvidenceNamesItsMethod) {
+  const Outcome outcome = Run("evidence-ratio p/a p/b --evidence1=-12.3,0.1");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("method=Z,ERR"));
 }
 
 TEST_F(CliTest, FilesAreJudgedBeforeTheServerIsAsked) {
