@@ -173,25 +173,4 @@ absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const
   return statistics;
 }
 
-absl::StatusOr<std::vector<double>> LogLikelihood(const Estimator& model, absl::Span<const double> theta,
-                                                  const StopToken& stop) {
-  if (model.density() == nullptr) return absl::FailedPreconditionError("the model has no density");
-  const v1::ModelVersion& description = model.description();
-  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior, ChoosePrior(description.signature(), v1::PriorChoice(), nullptr));
-  if (!description.has_log_evidence()) {
-    return absl::FailedPreconditionError(
-        "the model has no log-evidence: give it with the dataset (log_evidence) and train again");
-  }
-  const int64_t d = model.density()->num_parameters();
-  std::vector<double> log_likelihood(theta.size() / d);
-  ABSL_RETURN_IF_ERROR(model.density()->LogProb(theta, absl::MakeSpan(log_likelihood), stop));
-  for (size_t i = 0; i < log_likelihood.size(); ++i) {
-    const double log_prior = AnalyticLogPrior(prior.analytic, theta.data() + i * d);
-    log_likelihood[i] = log_prior == -kInfinity || log_likelihood[i] == -kInfinity
-                            ? -kInfinity
-                            : log_likelihood[i] + description.log_evidence().value() - log_prior;
-  }
-  return log_likelihood;
-}
-
 }  // namespace creamery

@@ -44,12 +44,6 @@ absl::StatusOr<MarginalPrior> ChoosePrior(const v1::Signature& signature, const 
 absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const MarginalPrior& prior,
                                                    int64_t num_samples, uint64_t seed, const StopToken& stop);
 
-// log L(theta) = log P(theta) + log Z - log prior(theta), the nuisance-free likelihood (Bevins et al. 2022,
-// arXiv:2207.11457, eq. 7). theta: (n, d) -> (n,); -inf where posterior or prior vanish.
-// FAILED_PRECONDITION naming what the model lacks: a prior for every parameter, or a log-evidence.
-absl::StatusOr<std::vector<double>> LogLikelihood(const Estimator& model, absl::Span<const double> theta,
-                                                  const StopToken& stop);
-
 }  // namespace creamery
 
 #endif  // CREAMERY_MODELS_STATISTICS_MARGINAL_H_

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
-#include "models/statistics/marginal.h"
+#include "models/statistics/log_likelihood.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/server_stream.h"

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/flows/flow_estimator.h"
+#include "models/statistics/log_likelihood.h"
 #include "proto/support/rows.h"
 #include "tests/models/plan/random_plan.h"
 #include "tests/status_matchers.h"
