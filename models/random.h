@@ -18,6 +18,9 @@ enum class RandomPurpose : uint32_t {
   kStatistics = 5,
   kVolumes = 6,
   kBootstrap = 7,
+  kClusters = 8,
+  kKernels = 9,
+  kTrials = 10,
 };
 
 // Philox4x32-10 of a 128-bit counter and a 64-bit key.
