@@ -1,0 +1,252 @@
+// Do the stated errors of D_KL and d_G hold the truth as often as they should? Trains on synthetic problems of known
+// truth and counts. Run: build/release/bin/error_bar_coverage --problems=100 --family=nsf
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "models/data_preparation.h"
+#include "models/families.h"
+#include "models/statistics/held_out.h"
+#include "models/statistics/marginal.h"
+#include "models/training/trainer.h"
+#include "models/plan/interpreter.h"
+#include "models/flows/flow_estimator.h"
+#include "proto/support/status_macros.h"
+#include "tests/reports/synthetic_problem.h"
+
+namespace creamery {
+namespace {
+
+struct Options {
+  int64_t problems = 20;
+  int64_t first = 0;
+  uint64_t seed = 1;
+  int64_t fewest = 500;
+  int64_t most = 20000;
+  int threads = 1;
+  int64_t processes = 1;
+  std::string family = "nsf";
+  std::string dump;
+};
+
+// One line of the table, also as text between processes.
+struct Outcome {
+  double d, rows, truth, value, error, chain, approximation, member, exact_value, exact_error, n_eff;
+  double g_truth, g_value, g_error, g_exact_error, seconds;
+};
+
+v1::EstimatorSpec SpecOf(const std::string& family, int64_t d) {
+  v1::EstimatorSpec spec;
+  // One dimension is a spline's: a MAF of one is a Gaussian.
+  if (family == "auto") {
+    spec.mutable_auto_();
+  } else if (family == "maf" && d > 1) {
+    spec.mutable_maf();
+  } else {
+    spec.mutable_nsf();
+  }
+  return spec;
+}
+
+// What the exact density would state on the same rows.
+absl::StatusOr<v1::HeldOutStatistics> ExactStatistics(const SyntheticProblem& problem, const PreparedData& data) {
+  std::vector<double> log_ratio;
+  for (const int64_t row : data.dataset_row) log_ratio.push_back(problem.log_prob[row] - problem.log_prior[row]);
+  std::vector<double> both = log_ratio;
+  both.insert(both.end(), log_ratio.begin(), log_ratio.end());
+  std::vector<int64_t> fold(log_ratio.size());
+  for (size_t i = 0; i < fold.size(); ++i) fold[i] = static_cast<int64_t>(i % 2);
+  HeldOutInput input;
+  input.kind = problem.input.dataset.row_kind();
+  input.members = 2;
+  input.log_q = both;
+  input.fold = fold;
+  input.weight = data.weight;
+  input.chain = data.chain;
+  input.log_likelihood = problem.input.rows.log_likelihood;
+  input.log_likelihood_birth = problem.input.rows.log_likelihood_birth;
+  input.dataset_row = data.dataset_row;
+  return ComputeHeldOut(input);
+}
+
+template <typename T>
+void Put(std::ofstream& out, const std::vector<T>& v) {
+  const int64_t n = static_cast<int64_t>(v.size());
+  out.write(reinterpret_cast<const char*>(&n), 8);
+  out.write(reinterpret_cast<const char*>(v.data()), n * 8);
+}
+
+absl::Status Dump(const std::string& path, const SyntheticProblem& p, const PreparedData& data,
+                  const std::string& artifact) {
+  ABSL_ASSIGN_OR_RETURN(const Safetensors tensors, Safetensors::Parse(artifact));
+  std::vector<double> log_q(4 * data.n());
+  std::vector<double> u(4 * data.n() * data.d());
+  for (int k = 0; k < 4; ++k) {
+    ABSL_ASSIGN_OR_RETURN(const Plan plan, ReadPlan(tensors, MemberPrefix(k)));
+    ABSL_RETURN_IF_ERROR(PlanLogProb(plan, data.theta, absl::MakeSpan(log_q).subspan(k * data.n(), data.n()), {}));
+    ABSL_RETURN_IF_ERROR(
+        PlanForward(plan, data.theta, absl::MakeSpan(u).subspan(k * data.n() * data.d(), data.n() * data.d()), {}));
+  }
+  std::vector<double> lp, lpi;
+  for (const int64_t row : data.dataset_row) {
+    lp.push_back(p.log_prob[row]);
+    lpi.push_back(p.log_prior[row]);
+  }
+  std::ofstream out(path);
+  Put(out, std::vector<double>{double(data.d()), double(data.n()), double(p.input.dataset.row_kind()), p.kl,
+                               p.dimensionality});
+  Put(out, log_q);
+  Put(out, data.fold);
+  Put(out, data.weight);
+  Put(out, data.chain);
+  Put(out, lp);
+  Put(out, lpi);
+  Put(out, data.dataset_row);
+  Put(out, p.input.rows.log_likelihood);
+  Put(out, p.input.rows.log_likelihood_birth);
+  Put(out, u);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, int64_t index) {
+  TrainingInput& input = problem.input;
+  const int64_t d = input.dataset.parameters_size();
+  *input.job.mutable_training()->mutable_spec() = SpecOf(options.family, d);
+  TrainingHooks hooks;
+  hooks.threads = options.threads;
+  const absl::Time began = absl::Now();
+  ABSL_ASSIGN_OR_RETURN(const std::string artifact, Train(input, hooks));
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - began);
+  ABSL_ASSIGN_OR_RETURN(const auto model, LoadEstimator(artifact));
+  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior,
+                        ChoosePrior(model->description().signature(), v1::PriorChoice(), nullptr));
+  ABSL_ASSIGN_OR_RETURN(const MarginalStatistics result, ComputeMarginal(*model, prior, 10000, 1, StopToken()));
+  ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
+  ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
+  if (!options.dump.empty()) {
+    ABSL_RETURN_IF_ERROR(Dump(absl::StrCat(options.dump, "/", options.family, "_", options.seed, "_", index, ".bin"),
+                              problem, data, artifact));
+  }
+  Outcome o;
+  o.d = static_cast<double>(d);
+  o.rows = static_cast<double>(input.rows.num_rows);
+  o.truth = problem.kl;
+  o.value = result.kl.value();
+  o.error = result.kl.error();
+  o.chain = result.kl.chain_error();
+  o.approximation = result.kl.approximation_error();
+  o.member = result.kl.member_error();
+  o.exact_value = exact.out_of_fold_log_prob();
+  o.exact_error = exact.chain_error();
+  o.n_eff = exact.effective_size();
+  o.g_truth = problem.dimensionality;
+  o.g_value = result.dimensionality.value();
+  o.g_error = result.dimensionality.error();
+  o.g_exact_error = 2 * exact.variance_chain_error();
+  o.seconds = seconds;
+  return o;
+}
+
+void PrintLine(int64_t index, const SyntheticProblem& problem, const Outcome& o) {
+  std::cout << absl::StrFormat(
+                   "%3d %-11s %-11s d %.0f n %5.0f n_eff %6.0f | D_KL %7.3f est %7.3f +- %.3f (chain %.3f appr %.3f "
+                   "memb %.3f) pull %5.2f exact %5.2f +- %.3f ratio %.2f | d_G %6.3f est %6.3f +- %.3f pull %5.2f ratio "
+                   "%.2f | %.1f s",
+                   index, problem.target, problem.kind, o.d, o.rows, o.n_eff, o.truth, o.value, o.error, o.chain,
+                   o.approximation, o.member, (o.value - o.truth) / o.error, (o.exact_value - o.truth) / o.exact_error,
+                   o.exact_error, o.error / o.exact_error, o.g_truth, o.g_value, o.g_error,
+                   (o.g_value - o.g_truth) / o.g_error, o.g_error / o.g_exact_error, o.seconds)
+            << std::endl;
+}
+
+void Summarize(const char* what, std::vector<double> pulls, std::vector<double> ratios) {
+  const auto within = [&](double limit) {
+    return 100.0 * static_cast<double>(std::count_if(pulls.begin(), pulls.end(), [=](double p) { return std::fabs(p) <= limit; })) /
+           static_cast<double>(pulls.size());
+  };
+  double mean = 0;
+  for (const double p : pulls) mean += p / static_cast<double>(pulls.size());
+  std::sort(ratios.begin(), ratios.end());
+  std::cout << absl::StrFormat(
+                   "%s: %d problems, within 1 sigma %.0f %%, 2 sigma %.0f %%, 3 sigma %.0f %%, mean pull %.2f; bar over "
+                   "exact bar: median %.2f, 90 %% %.2f, largest %.2f",
+                   what, pulls.size(), within(1), within(2), within(3), mean, ratios[ratios.size() / 2],
+                   ratios[ratios.size() * 9 / 10], ratios.back())
+            << std::endl;
+}
+
+int Main(const Options& options) {
+  std::vector<double> pulls, ratios, g_pulls, g_ratios, exact_pulls, ones;
+  int failures = 0;
+  for (int64_t index = options.first; index < options.first + options.problems; ++index) {
+    const SyntheticProblem problem = MakeProblem(options.seed, index, options.fewest, options.most);
+    const auto outcome = Solve(problem, options, index);
+    if (!outcome.ok()) {
+      std::cout << index << " " << problem.target << " " << problem.kind << ": " << outcome.status() << std::endl;
+      ++failures;
+      continue;
+    }
+    PrintLine(index, problem, *outcome);
+    pulls.push_back((outcome->value - outcome->truth) / outcome->error);
+    ratios.push_back(outcome->error / outcome->exact_error);
+    g_pulls.push_back((outcome->g_value - outcome->g_truth) / outcome->g_error);
+    g_ratios.push_back(outcome->g_error / outcome->g_exact_error);
+    exact_pulls.push_back((outcome->exact_value - outcome->truth) / outcome->exact_error);
+    ones.push_back(1);
+  }
+  if (pulls.empty()) return 1;
+  Summarize("D_KL", pulls, ratios);
+  Summarize("d_G", g_pulls, g_ratios);
+  Summarize("D_KL by the exact density", exact_pulls, ones);
+  return failures > 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace creamery
+
+int main(int argc, char** argv) {
+  creamery::Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::vector<std::string> words = absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
+    const std::string value = words.size() == 2 ? words[1] : "";
+    bool good = true;
+    if (words[0] == "--problems") {
+      good = absl::SimpleAtoi(value, &options.problems);
+    } else if (words[0] == "--first") {
+      good = absl::SimpleAtoi(value, &options.first);
+    } else if (words[0] == "--seed") {
+      good = absl::SimpleAtoi(value, &options.seed);
+    } else if (words[0] == "--fewest") {
+      good = absl::SimpleAtoi(value, &options.fewest);
+    } else if (words[0] == "--most") {
+      good = absl::SimpleAtoi(value, &options.most);
+    } else if (words[0] == "--threads") {
+      good = absl::SimpleAtoi(value, &options.threads);
+    } else if (words[0] == "--family") {
+      options.family = value;
+    } else if (words[0] == "--dump") {
+      options.dump = value;
+    } else {
+      good = false;
+    }
+    if (!good) {
+      std::cerr << "error_bar_coverage [--problems=20] [--first=0] [--seed=1] [--fewest=500] [--most=20000] "
+                   "[--threads=1] [--family=nsf|maf|auto]\n";
+      return 2;
+    }
+  }
+  return creamery::Main(options);
+}
