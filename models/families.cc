@@ -10,7 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "models/flows/flow_estimator.h"
+#include "models/densities/density_estimator.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -60,8 +60,12 @@ absl::Status CheckFormat(const Safetensors& artifact) {
 
 absl::Span<const Family> Families() {
   static constexpr Family kFamilies[] = {
-      {"maf", v1::EstimatorSpec::kMaf, &FlowEstimator::Load},
-      {"nsf", v1::EstimatorSpec::kNsf, &FlowEstimator::Load},
+      {"maf", v1::EstimatorSpec::kMaf, &DensityEstimator::Load},
+      {"nsf", v1::EstimatorSpec::kNsf, &DensityEstimator::Load},
+      {"kde", v1::EstimatorSpec::kKde, &DensityEstimator::Load},
+      {"piecewise", v1::EstimatorSpec::kPiecewise, &DensityEstimator::Load},
+      {"blocks", v1::EstimatorSpec::kBlocks, &DensityEstimator::Load},
+      {"auto", v1::EstimatorSpec::kAuto, &DensityEstimator::Load},
   };
   return kFamilies;
 }

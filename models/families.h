@@ -26,7 +26,7 @@ struct Family {
 absl::Span<const Family> Families();
 // INVALID_ARGUMENT listing the families if `spec` has none or an unknown one.
 absl::StatusOr<const Family*> FindFamily(const v1::EstimatorSpec& spec);
-// "maf", "nsf": names of all families.
+// "maf", "nsf", "kde" ...: names of all families.
 std::vector<std::string> FamilyNames();
 
 // `spec` with every default written out for d parameters. INVALID_ARGUMENT naming the option, what was given and its

@@ -38,13 +38,22 @@ struct DensityTree {
   std::vector<DensityTree> children;          // kMixture: of the same d columns; kProduct
 
   int64_t d() const;
+  // Bytes of memory its numbers hold.
+  int64_t memory_bytes() const;
 };
+
+// A flow alone.
+DensityTree FlowTree(Plan plan);
+
+// Prefix of a member's tensors in an artifact: "member0/".
+std::string MemberPrefix(int64_t member);
 
 // What is inconsistent, as one message: shapes, weights that do not sum to 1, columns that are no partition, a depth
 // above 8, and CheckPlan of every flow. OK means that MakeDensity's density answers without another check.
 absl::Status CheckDensityTree(const DensityTree& tree);
 
-// To and from the tensors of an artifact, all names starting with `prefix` ("member0/").
+// To and from the tensors of an artifact, all names starting with `prefix` ("member0/"). A node that is not a flow has
+// the tensor `kind`; its own numbers lie under "kernels/", "mixture/" or "product/", its children under "0/", "1/" ...
 void WriteDensityTree(const DensityTree& tree, const std::string& prefix, Safetensors& artifact);
 // DATA_LOSS for anything missing, of a wrong shape, or refused by CheckDensityTree.
 absl::StatusOr<DensityTree> ReadDensityTree(const Safetensors& artifact, const std::string& prefix);

@@ -40,28 +40,6 @@ absl::Status CheckKnots(absl::string_view where, const SplineKnots& knots) {
   return absl::OkStatus();
 }
 
-absl::Status CheckColumn(const ColumnMap& map, absl::string_view where) {
-  const auto scale = static_cast<int64_t>(map.scale_of_t);
-  const auto space = static_cast<int64_t>(map.space);
-  if (scale < 0 || scale > 2 || space < 0 || space > 2) return Bad(where, "has a map of an unknown kind");
-  if (!AllFinite({map.origin, map.zoom_center, map.zoom_scale, map.shift, map.scale})) {
-    return Bad(where, "has a number that is not finite");
-  }
-  if (!(map.scale > 0)) return Bad(where, "has a scale that is not positive");
-  if (map.zoom_scale < 0) return Bad(where, "has a negative zoom scale");
-  if (map.space != ColumnMap::Space::kStandardized) {
-    if (!(map.lower < map.upper)) return Bad(where, "has bounds the wrong way round");
-    if (map.zoom_scale == 0 && !std::isfinite(map.upper - map.lower)) return Bad(where, "has an infinite box");
-    if (map.zoom_scale > 0) {
-      // A box 30 zoom scales away from the centre has no mass that float64 can tell from zero.
-      const double low = (map.lower - map.zoom_center) / map.zoom_scale;
-      const double high = (map.upper - map.zoom_center) / map.zoom_scale;
-      if (low > 30 || high < -30 || !(high > low)) return Bad(where, "has a zoom far outside its bounds");
-    }
-  }
-  return CheckKnots(where, map.spline);
-}
-
 absl::Status CheckLinear(const Linear& linear, const std::vector<uint8_t>& mask, absl::string_view where) {
   if (linear.weight.size() != mask.size() || static_cast<int64_t>(linear.weight.size()) != linear.in * linear.out ||
       static_cast<int64_t>(linear.bias.size()) != linear.out) {
@@ -126,11 +104,33 @@ absl::Status CheckWhitening(const std::vector<double>& whitening, int64_t d) {
 
 }  // namespace
 
+absl::Status CheckColumnMap(const ColumnMap& map, absl::string_view where) {
+  const auto scale = static_cast<int64_t>(map.scale_of_t);
+  const auto space = static_cast<int64_t>(map.space);
+  if (scale < 0 || scale > 2 || space < 0 || space > 2) return Bad(where, "has a map of an unknown kind");
+  if (!AllFinite({map.origin, map.zoom_center, map.zoom_scale, map.shift, map.scale})) {
+    return Bad(where, "has a number that is not finite");
+  }
+  if (!(map.scale > 0)) return Bad(where, "has a scale that is not positive");
+  if (map.zoom_scale < 0) return Bad(where, "has a negative zoom scale");
+  if (map.space != ColumnMap::Space::kStandardized) {
+    if (!(map.lower < map.upper)) return Bad(where, "has bounds the wrong way round");
+    if (map.zoom_scale == 0 && !std::isfinite(map.upper - map.lower)) return Bad(where, "has an infinite box");
+    if (map.zoom_scale > 0) {
+      // A box 30 zoom scales away from the centre has no mass that float64 can tell from zero.
+      const double low = (map.lower - map.zoom_center) / map.zoom_scale;
+      const double high = (map.upper - map.zoom_center) / map.zoom_scale;
+      if (low > 30 || high < -30 || !(high > low)) return Bad(where, "has a zoom far outside its bounds");
+    }
+  }
+  return CheckKnots(where, map.spline);
+}
+
 absl::Status CheckPlan(const Plan& plan) {
   const int64_t d = plan.d();
   if (d < 1) return Bad("columns", "are missing");
   if (plan.layers.empty()) return Bad("layers", "are missing");
-  for (int64_t j = 0; j < d; ++j) ABSL_RETURN_IF_ERROR(CheckColumn(plan.columns[j], absl::StrCat("column ", j)));
+  for (int64_t j = 0; j < d; ++j) ABSL_RETURN_IF_ERROR(CheckColumnMap(plan.columns[j], absl::StrCat("column ", j)));
   ABSL_RETURN_IF_ERROR(CheckWhitening(plan.whitening, d));
   const AutoregressiveLayer::Kind kind = plan.layers[0].kind;
   for (size_t l = 0; l < plan.layers.size(); ++l) {

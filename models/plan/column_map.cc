@@ -57,6 +57,22 @@ MappedPosition SplineForwardPosition(const SplineKnots& knots, const UnitPositio
   return {{below, above}, 2 * std::log(s / denominator) + std::log(slope_numerator)};
 }
 
+double SplineLadjSlopeAt(const SplineKnots& knots, const UnitPosition& u) {
+  if (knots.x.empty()) return 0;
+  const size_t k = FindBin(knots.x, u.below);
+  const double dx = knots.x[k + 1] - knots.x[k];
+  const double s = (knots.y[k + 1] - knots.y[k]) / dx;
+  const double d0 = knots.slope[k];
+  const double d1 = knots.slope[k + 1];
+  const double xi = std::clamp((u.below - knots.x[k]) / dx, 0.0, 1.0);
+  const double eta = 1 - xi;
+  const double bend = d0 + d1 - 2 * s;
+  const double denominator = s + bend * xi * eta;
+  const double slope_numerator = d1 * xi * xi + 2 * s * xi * eta + d0 * eta * eta;
+  const double slope_numerator_slope = 2 * (d1 * xi + s * (eta - xi) - d0 * eta);
+  return (slope_numerator_slope / slope_numerator - 2 * bend * (eta - xi) / denominator) / dx;
+}
+
 // Fraction of a bin, from the end that has slope d_near, at a distance `offset` in y from that end.
 double SolveBin(double dy, double s, double d_near, double d_far, double offset) {
   const double bend = d_near + d_far - 2 * s;
@@ -177,6 +193,8 @@ MappedValue SplineForward(const SplineKnots& knots, double u) {
 
 double SplineInverse(const SplineKnots& knots, double v) { return SplineInversePosition(knots, {v, 1 - v}).below; }
 
+double SplineLadjSlope(const SplineKnots& knots, double u) { return SplineLadjSlopeAt(knots, {u, 1 - u}); }
+
 MappedValue MapForward(const ColumnMap& map, double theta) {
   const MappedValue t = ToScale(map, theta);
   if (!Inside(map, t.y)) return {map.space == ColumnMap::Space::kUnit ? 0.5 : 0.0, -kInfinity};
@@ -189,6 +207,25 @@ MappedValue MapForward(const ColumnMap& map, double theta) {
   if (map.space == ColumnMap::Space::kUnit) return {std::clamp(v.position.below, 0.0, 1.0), ladj};
   const double x = QuantileOf(v.position);
   return {(x - map.shift) / map.scale, ladj - NormalLogDensity(x) - std::log(map.scale)};
+}
+
+MappedSlope MapForwardSlope(const ColumnMap& map, double theta) {
+  const MappedValue mapped = MapForward(map, theta);
+  if (mapped.ladj == -kInfinity) return {mapped.y, mapped.ladj, 0, 0};
+  const bool is_log = map.scale_of_t != ColumnMap::Scale::kLinear;
+  // dt/dtheta; for the logs 1 / (theta - origin), and log |dt/dtheta| changes by the negative of it.
+  const double t_slope = is_log ? 1 / (theta - map.origin) : 1;
+  double ladj_slope = is_log ? -t_slope : 0;
+  const double slope = std::copysign(std::exp(mapped.ladj), t_slope);
+  if (map.space != ColumnMap::Space::kStandardized) {
+    const double t = ToScale(map, theta).y;
+    const MappedPosition u = ToUnit(map, t);
+    if (map.zoom_scale > 0) ladj_slope -= t_slope * (t - map.zoom_center) / (map.zoom_scale * map.zoom_scale);
+    ladj_slope += t_slope * std::exp(u.ladj) * SplineLadjSlopeAt(map.spline, u.position);
+    // log |dx/dv| = -log N(x) grows by x dx; y = (x - shift) / scale.
+    if (map.space == ColumnMap::Space::kProbit) ladj_slope += (mapped.y * map.scale + map.shift) * slope * map.scale;
+  }
+  return {mapped.y, mapped.ladj, slope, ladj_slope};
 }
 
 double MapInverse(const ColumnMap& map, double y) {

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <limits>
 
-#include "absl/strings/str_cat.h"
 #include "models/plan/column_map.h"
 #include "models/plan/masked_network.h"
+#include "models/plan/row_status.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -54,6 +54,8 @@ void FillSpline(const double* raw, int64_t stride, int64_t bins, SplineKnots& sp
 template <int B>
 class PlanRunner {
  public:
+  static constexpr int64_t kLanes = B;
+
   explicit PlanRunner(const Plan& plan) : plan_(plan), d_(plan.d()), y_(d_ * B), inputs_(d_ * B) {
     for (const AutoregressiveLayer& layer : plan.layers) networks_.emplace_back(layer);
   }
@@ -70,16 +72,22 @@ class PlanRunner {
     for (int b = 0; b < B; ++b) log_prob[b] = std::isfinite(sum[b]) ? sum[b] : -kInfinity;
   }
 
-  void Forward(const double* theta, double* u) {
+  // The first lane outside the support, where `u` is of no use; B if there is none.
+  int64_t Forward(const double* theta, double* u) {
     std::array<double, B> sum{};
     ToBase(theta, sum);
     const bool normal = plan_.layers[0].kind == AutoregressiveLayer::Kind::kAffine;
     for (int64_t j = 0; j < d_; ++j) {
       for (int b = 0; b < B; ++b) {
         const double z = y_[j * B + b];
+        if (normal) sum[b] += NormalLogDensity(z);
         u[b * d_ + j] = std::clamp(normal ? NormalCdf(z) : z, std::numeric_limits<double>::min(), 1 - 0x1p-53);
       }
     }
+    for (int b = 0; b < B; ++b) {
+      if (!std::isfinite(sum[b])) return b;
+    }
+    return B;
   }
 
   void Inverse(const double* u, double* theta) {
@@ -192,20 +200,14 @@ absl::Status RunRows(const Plan& plan, int64_t n, const StopToken& stop, const R
     PlanRunner<kRowsPerBlock> block(plan);
     for (; row + kRowsPerBlock <= n; row += kRowsPerBlock) {
       if (row % kRowsPerCheck == 0) ABSL_RETURN_IF_ERROR(stop.Check());
-      run(block, row);
+      ABSL_RETURN_IF_ERROR(run(block, row));
     }
   }
   if (row == n) return absl::OkStatus();
   ABSL_RETURN_IF_ERROR(stop.Check());
   PlanRunner<1> single(plan);
-  for (; row < n; ++row) run(single, row);
+  for (; row < n; ++row) ABSL_RETURN_IF_ERROR(run(single, row));
   return absl::OkStatus();
-}
-
-absl::Status CheckSize(absl::string_view what, size_t given, int64_t n, int64_t d) {
-  if (static_cast<int64_t>(given) == n * d) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, " has ", given, " numbers, expected ", n, " rows of ", d, " parameters"));
 }
 
 }  // namespace
@@ -214,29 +216,35 @@ absl::Status PlanLogProb(const Plan& plan, absl::Span<const double> theta, absl:
                          const StopToken& stop) {
   const int64_t n = static_cast<int64_t>(log_prob.size());
   const int64_t d = plan.d();
-  ABSL_RETURN_IF_ERROR(CheckSize("theta", theta.size(), n, d));
-  return RunRows(plan, n, stop,
-                 [&](auto& runner, int64_t row) { runner.LogProb(theta.data() + row * d, log_prob.data() + row); });
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  return RunRows(plan, n, stop, [&](auto& runner, int64_t row) {
+    runner.LogProb(theta.data() + row * d, log_prob.data() + row);
+    return absl::OkStatus();
+  });
 }
 
 absl::Status PlanInverse(const Plan& plan, absl::Span<const double> u, absl::Span<double> theta,
                          const StopToken& stop) {
   const int64_t d = plan.d();
   const int64_t n = static_cast<int64_t>(theta.size()) / d;
-  ABSL_RETURN_IF_ERROR(CheckSize("u", u.size(), n, d));
-  ABSL_RETURN_IF_ERROR(CheckSize("theta", theta.size(), n, d));
-  return RunRows(plan, n, stop,
-                 [&](auto& runner, int64_t row) { runner.Inverse(u.data() + row * d, theta.data() + row * d); });
+  ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  return RunRows(plan, n, stop, [&](auto& runner, int64_t row) {
+    runner.Inverse(u.data() + row * d, theta.data() + row * d);
+    return absl::OkStatus();
+  });
 }
 
 absl::Status PlanForward(const Plan& plan, absl::Span<const double> theta, absl::Span<double> u,
                          const StopToken& stop) {
   const int64_t d = plan.d();
   const int64_t n = static_cast<int64_t>(u.size()) / d;
-  ABSL_RETURN_IF_ERROR(CheckSize("theta", theta.size(), n, d));
-  ABSL_RETURN_IF_ERROR(CheckSize("u", u.size(), n, d));
-  return RunRows(plan, n, stop,
-                 [&](auto& runner, int64_t row) { runner.Forward(theta.data() + row * d, u.data() + row * d); });
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
+  return RunRows(plan, n, stop, [&](auto& runner, int64_t row) {
+    const int64_t lane = runner.Forward(theta.data() + row * d, u.data() + row * d);
+    return lane == runner.kLanes ? absl::OkStatus() : OutsideSupport(row + lane);
+  });
 }
 
 }  // namespace creamery

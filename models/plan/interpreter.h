@@ -20,6 +20,7 @@ absl::Status PlanLogProb(const Plan& plan, absl::Span<const double> theta, absl:
 absl::Status PlanInverse(const Plan& plan, absl::Span<const double> u, absl::Span<double> theta, const StopToken& stop);
 
 // theta: (n, d) inside the bounds -> u: (n, d) in (0, 1), the place that PlanInverse maps back to theta.
+// INVALID_ARGUMENT naming the first row where the density is zero.
 absl::Status PlanForward(const Plan& plan, absl::Span<const double> theta, absl::Span<double> u, const StopToken& stop);
 
 }  // namespace creamery

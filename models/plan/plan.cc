@@ -55,7 +55,29 @@ absl::StatusOr<AutoregressiveLayer> ReadLayer(const Safetensors& artifact, const
   return layer;
 }
 
-absl::StatusOr<std::vector<ColumnMap>> ReadColumns(const Safetensors& artifact, const std::string& prefix) {
+}  // namespace
+
+void WriteColumnMaps(const std::vector<ColumnMap>& columns, const std::string& prefix, Safetensors& artifact) {
+  const int64_t d = Size(columns.size());
+  std::vector<int64_t> kinds;
+  std::vector<double> numbers;
+  for (int64_t j = 0; j < d; ++j) {
+    const ColumnMap& map = columns[j];
+    kinds.insert(kinds.end(), {static_cast<int64_t>(map.scale_of_t), static_cast<int64_t>(map.space)});
+    numbers.insert(numbers.end(),
+                   {map.origin, map.lower, map.upper, map.zoom_center, map.zoom_scale, map.shift, map.scale});
+    if (map.spline.x.empty()) continue;
+    std::vector<double> knots = map.spline.x;
+    knots.insert(knots.end(), map.spline.y.begin(), map.spline.y.end());
+    knots.insert(knots.end(), map.spline.slope.begin(), map.spline.slope.end());
+    artifact.Add(absl::StrCat(prefix, "columns/", j, "/spline"), {3, Size(map.spline.x.size())},
+                 absl::MakeConstSpan(knots));
+  }
+  artifact.Add(absl::StrCat(prefix, "columns/kinds"), {d, kColumnKinds}, absl::MakeConstSpan(kinds));
+  artifact.Add(absl::StrCat(prefix, "columns/numbers"), {d, kColumnNumbers}, absl::MakeConstSpan(numbers));
+}
+
+absl::StatusOr<std::vector<ColumnMap>> ReadColumnMaps(const Safetensors& artifact, const std::string& prefix) {
   ABSL_ASSIGN_OR_RETURN(const std::vector<int64_t> kinds,
                         artifact.Int64s(absl::StrCat(prefix, "columns/kinds"), {-1, kColumnKinds}));
   const int64_t d = Size(kinds.size()) / kColumnKinds;
@@ -85,26 +107,9 @@ absl::StatusOr<std::vector<ColumnMap>> ReadColumns(const Safetensors& artifact, 
   return columns;
 }
 
-}  // namespace
-
 void WritePlan(const Plan& plan, const std::string& prefix, Safetensors& artifact) {
   const int64_t d = plan.d();
-  std::vector<int64_t> kinds;
-  std::vector<double> numbers;
-  for (int64_t j = 0; j < d; ++j) {
-    const ColumnMap& map = plan.columns[j];
-    kinds.insert(kinds.end(), {static_cast<int64_t>(map.scale_of_t), static_cast<int64_t>(map.space)});
-    numbers.insert(numbers.end(),
-                   {map.origin, map.lower, map.upper, map.zoom_center, map.zoom_scale, map.shift, map.scale});
-    if (map.spline.x.empty()) continue;
-    std::vector<double> knots = map.spline.x;
-    knots.insert(knots.end(), map.spline.y.begin(), map.spline.y.end());
-    knots.insert(knots.end(), map.spline.slope.begin(), map.spline.slope.end());
-    artifact.Add(absl::StrCat(prefix, "columns/", j, "/spline"), {3, Size(map.spline.x.size())},
-                 absl::MakeConstSpan(knots));
-  }
-  artifact.Add(absl::StrCat(prefix, "columns/kinds"), {d, kColumnKinds}, absl::MakeConstSpan(kinds));
-  artifact.Add(absl::StrCat(prefix, "columns/numbers"), {d, kColumnNumbers}, absl::MakeConstSpan(numbers));
+  WriteColumnMaps(plan.columns, prefix, artifact);
   if (!plan.whitening.empty()) {
     artifact.Add(absl::StrCat(prefix, "whitening"), {d, d}, absl::MakeConstSpan(plan.whitening));
   }
@@ -120,7 +125,7 @@ void WritePlan(const Plan& plan, const std::string& prefix, Safetensors& artifac
 
 absl::StatusOr<Plan> ReadPlan(const Safetensors& artifact, const std::string& prefix) {
   Plan plan;
-  ABSL_ASSIGN_OR_RETURN(plan.columns, ReadColumns(artifact, prefix));
+  ABSL_ASSIGN_OR_RETURN(plan.columns, ReadColumnMaps(artifact, prefix));
   const int64_t d = plan.d();
   if (artifact.Has(absl::StrCat(prefix, "whitening"))) {
     ABSL_ASSIGN_OR_RETURN(plan.whitening, artifact.Doubles(absl::StrCat(prefix, "whitening"), {d, d}));

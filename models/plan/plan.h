@@ -8,10 +8,12 @@
 #define CREAMERY_MODELS_PLAN_PLAN_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "proto/support/safetensors.h"
 
 namespace creamery {
@@ -98,6 +100,14 @@ struct Plan {
 // the degrees forbid is 0), permutations, knots that increase. OK means the interpreter can run it without another
 // check.
 absl::Status CheckPlan(const Plan& plan);
+
+// What is wrong with one column's map: unknown kinds, numbers not finite, bounds the wrong way round, bad knots.
+// `where` names it in the message.
+absl::Status CheckColumnMap(const ColumnMap& map, absl::string_view where);
+
+// The maps alone, to and from the tensors `prefix` + "columns/...". DATA_LOSS for anything missing or of a wrong shape.
+void WriteColumnMaps(const std::vector<ColumnMap>& columns, const std::string& prefix, Safetensors& artifact);
+absl::StatusOr<std::vector<ColumnMap>> ReadColumnMaps(const Safetensors& artifact, const std::string& prefix);
 
 // To and from the tensors of an artifact, all names starting with `prefix` ("member0/").
 void WritePlan(const Plan& plan, const std::string& prefix, Safetensors& artifact);

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/densities/density_tree.h"
 #include "models/families.h"
-#include "models/flows/flow_estimator.h"
 #include "models/plan/interpreter.h"
 #include "models/statistics/held_out.h"
 #include "models/training/box_spline.h"

@@ -23,9 +23,10 @@ v1::Dataset Schema() {
   return schema;
 }
 
-TEST(FamiliesTest, AreMafAndNsfAndAnEmptySpecListsThem) {
-  EXPECT_THAT(FamilyNames(), ElementsAre("maf", "nsf"));
-  EXPECT_THAT(FindFamily(v1::EstimatorSpec()), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("maf, nsf")));
+TEST(FamiliesTest, AreAllCasesOfTheSpecAndAnEmptySpecListsThem) {
+  EXPECT_THAT(FamilyNames(), ElementsAre("maf", "nsf", "kde", "piecewise", "blocks", "auto"));
+  EXPECT_THAT(FindFamily(v1::EstimatorSpec()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("maf, nsf, kde, piecewise, blocks, auto")));
   v1::EstimatorSpec spec;
   spec.mutable_nsf();
   ASSERT_OK_AND_ASSIGN(const Family* family, FindFamily(spec));

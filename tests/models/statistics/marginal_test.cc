@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "models/flows/flow_estimator.h"
+#include "models/densities/density_estimator.h"
 #include "models/statistics/log_likelihood.h"
 #include "proto/support/rows.h"
 #include "tests/models/plan/random_plan.h"
@@ -32,8 +32,8 @@ v1::Prior Normal(double mean, double stddev) {
 }
 
 // N(means, sds) of independent parameters, as a flow that is the identity on standardised columns.
-std::unique_ptr<FlowEstimator> NormalModel(const std::vector<std::string>& names, const std::vector<double>& means,
-                                           const std::vector<double>& sds, v1::ModelVersion description = {}) {
+std::unique_ptr<DensityEstimator> NormalModel(const std::vector<std::string>& names, const std::vector<double>& means,
+                                              const std::vector<double>& sds, v1::ModelVersion description = {}) {
   const int64_t d = static_cast<int64_t>(names.size());
   Plan plan = RandomPlan(AutoregressiveLayer::Kind::kAffine, d, 1);
   plan.whitening.clear();
@@ -48,7 +48,7 @@ std::unique_ptr<FlowEstimator> NormalModel(const std::vector<std::string>& names
     plan.columns[j].scale = sds[j];
     description.mutable_signature()->add_parameters()->set_name(names[j]);
   }
-  return *FlowEstimator::Create(std::move(description), std::move(plan));
+  return *DensityEstimator::Create(std::move(description), {FlowTree(std::move(plan))});
 }
 
 // What a perfect training on independent rows of N(0, sds) would have stored.
@@ -182,14 +182,14 @@ TEST(LogLikelihoodTest, IsPosteriorTimesEvidenceOverPrior) {
   Plan plan = RandomPlan(AutoregressiveLayer::Kind::kSpline, 1, 1);
   plan.columns[0].lower = -2;
   plan.columns[0].upper = 2;
-  auto boxed = *FlowEstimator::Create(complete, plan);
+  auto boxed = *DensityEstimator::Create(complete, {FlowTree(plan)});
   std::vector<double> log_p(2);
-  ASSERT_THAT(boxed->LogProb({0.5, 2.0}, absl::MakeSpan(log_p), StopToken()), IsOk());
+  ASSERT_THAT(boxed->density()->LogProb({0.5, 2.0}, absl::MakeSpan(log_p), StopToken()), IsOk());
   ASSERT_OK_AND_ASSIGN(const std::vector<double> log_l, LogLikelihood(*boxed, {0.5, 2.0}, StopToken()));
   EXPECT_NEAR(log_l[0], log_p[0] - 7 + std::log(4.0), 1e-12);
   EXPECT_EQ(log_l[1], -INFINITY);
   complete.clear_log_evidence();
-  boxed = *FlowEstimator::Create(complete, plan);
+  boxed = *DensityEstimator::Create(complete, {FlowTree(plan)});
   EXPECT_THAT(LogLikelihood(*boxed, {0.5}, StopToken()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("log-evidence")));
 }

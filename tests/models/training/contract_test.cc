@@ -8,8 +8,8 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "models/densities/density_tree.h"
 #include "models/families.h"
-#include "models/flows/flow_estimator.h"
 #include "models/plan/column_map.h"
 #include "models/random.h"
 #include "models/training/flow_network.h"

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "models/densities/density_tree.h"
 #include "models/families.h"
-#include "models/flows/flow_estimator.h"
 #include "models/plan/column_map.h"
 #include "models/statistics/weights.h"
 #include "tests/models/training/training_samples.h"

@@ -1,10 +1,11 @@
-#include "models/flows/flow_estimator.h"
+#include "models/densities/density_estimator.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "models/families.h"
+#include "models/plan/interpreter.h"
 #include "tests/models/plan/random_plan.h"
 #include "tests/status_matchers.h"
 
@@ -32,27 +33,25 @@ std::string Artifact(v1::EstimatorSpec::FamilyCase family, int64_t d) {
   return artifact.Serialize();
 }
 
-class FlowEstimatorTest : public ::testing::TestWithParam<v1::EstimatorSpec::FamilyCase> {};
+class DensityEstimatorTest : public ::testing::TestWithParam<v1::EstimatorSpec::FamilyCase> {};
 
-TEST_P(FlowEstimatorTest, LoadsTheAnsweringMemberAndAnswersAsItsPlan) {
+TEST_P(DensityEstimatorTest, LoadsTheAnsweringMemberAndAnswersAsItsPlan) {
   ASSERT_OK_AND_ASSIGN(const auto loaded, LoadEstimator(Artifact(GetParam(), 3)));
-  ASSERT_OK_AND_ASSIGN(const auto direct, FlowEstimator::Create(Description(GetParam(), 3),
-                                                                RandomPlan(GetParam() == v1::EstimatorSpec::kMaf
-                                                                               ? AutoregressiveLayer::Kind::kAffine
-                                                                               : AutoregressiveLayer::Kind::kSpline,
-                                                                           3, 4)));
+  const auto kind =
+      GetParam() == v1::EstimatorSpec::kMaf ? AutoregressiveLayer::Kind::kAffine : AutoregressiveLayer::Kind::kSpline;
+  const Plan plan = RandomPlan(kind, 3, 4);
   const std::vector<double> theta = {0.1, 0.2, 0.3};
   std::vector<double> first(1);
   std::vector<double> second(1);
   ASSERT_THAT(loaded->density()->LogProb(theta, absl::MakeSpan(first), StopToken()), IsOk());
-  ASSERT_THAT(direct->LogProb(theta, absl::MakeSpan(second), StopToken()), IsOk());
+  ASSERT_THAT(PlanLogProb(plan, theta, absl::MakeSpan(second), StopToken()), IsOk());
   EXPECT_EQ(first, second);
   EXPECT_EQ(loaded->density()->num_parameters(), 3);
   EXPECT_GT(loaded->memory_bytes(), 500);
   EXPECT_EQ(loaded->description().signature().parameters(2).name(), "p2");
 }
 
-TEST_P(FlowEstimatorTest, ALongerSampleBeginsWithTheShorterOneAndChunksDoNotMatter) {
+TEST_P(DensityEstimatorTest, ALongerSampleBeginsWithTheShorterOneAndChunksDoNotMatter) {
   ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(Artifact(GetParam(), 2)));
   std::vector<double> longer(4000);
   std::vector<double> shorter(2000);
@@ -67,7 +66,7 @@ TEST_P(FlowEstimatorTest, ALongerSampleBeginsWithTheShorterOneAndChunksDoNotMatt
   EXPECT_NE(shorter, other);
 }
 
-TEST_P(FlowEstimatorTest, BadInputIsNamed) {
+TEST_P(DensityEstimatorTest, BadInputIsNamed) {
   ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(Artifact(GetParam(), 2)));
   std::vector<double> out(2);
   EXPECT_THAT(model->density()->LogProb({0, 0, 0, NAN}, absl::MakeSpan(out), StopToken()),
@@ -78,23 +77,25 @@ TEST_P(FlowEstimatorTest, BadInputIsNamed) {
               HasCode(absl::StatusCode::kInvalidArgument));
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, FlowEstimatorTest,
+INSTANTIATE_TEST_SUITE_P(Families, DensityEstimatorTest,
                          ::testing::Values(v1::EstimatorSpec::kMaf, v1::EstimatorSpec::kNsf));
 
-TEST(FlowEstimatorBoundsTest, NothingLiesOnOrBeyondTheSignaturesBounds) {
+TEST(DensityEstimatorBoundsTest, NothingLiesOnOrBeyondTheSignaturesBounds) {
   v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 1);
+  description.mutable_training()->set_answering_member(0);
   description.mutable_signature()->mutable_parameters(0)->set_lower(-0.1);
   description.mutable_signature()->mutable_parameters(0)->set_upper(0.1);
-  ASSERT_OK_AND_ASSIGN(const auto model,
-                       FlowEstimator::Create(description, RandomPlan(AutoregressiveLayer::Kind::kAffine, 1, 3)));
+  ASSERT_OK_AND_ASSIGN(
+      const auto model,
+      DensityEstimator::Create(description, {FlowTree(RandomPlan(AutoregressiveLayer::Kind::kAffine, 1, 3))}));
   std::vector<double> log_prob(4);
-  ASSERT_THAT(model->LogProb({-0.2, -0.1, 0.1, 0.05}, absl::MakeSpan(log_prob), StopToken()), IsOk());
+  ASSERT_THAT(model->density()->LogProb({-0.2, -0.1, 0.1, 0.05}, absl::MakeSpan(log_prob), StopToken()), IsOk());
   EXPECT_EQ(log_prob[0], -INFINITY);
   EXPECT_EQ(log_prob[1], -INFINITY);
   EXPECT_EQ(log_prob[2], -INFINITY);
   EXPECT_TRUE(std::isfinite(log_prob[3]));
   std::vector<double> theta(2);
-  ASSERT_THAT(model->PriorTransform({1e-9, 1 - 1e-9}, absl::MakeSpan(theta), StopToken()), IsOk());
+  ASSERT_THAT(model->density()->PriorTransform({1e-9, 1 - 1e-9}, absl::MakeSpan(theta), StopToken()), IsOk());
   EXPECT_GT(theta[0], -0.1);
   EXPECT_LT(theta[0], -0.0999);
   EXPECT_LT(theta[1], 0.1);
@@ -110,7 +111,7 @@ TEST(LoadEstimatorTest, RefusesWhatIsNotAnArtifact) {
   EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not an artifact")));
   v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 2);
   WriteDescription(description, artifact);
-  EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("member1/")));
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("member0/")));
   artifact.SetMetadata("format_version", "2");
   EXPECT_THAT(LoadEstimator(artifact.Serialize()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("format version 2")));
@@ -119,6 +120,7 @@ TEST(LoadEstimatorTest, RefusesWhatIsNotAnArtifact) {
   EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("description")));
 
   WriteDescription(description, artifact);
+  WritePlan(RandomPlan(AutoregressiveLayer::Kind::kAffine, 2, 3), "member0/", artifact);
   WritePlan(RandomPlan(AutoregressiveLayer::Kind::kAffine, 3, 3), "member1/", artifact);
   EXPECT_THAT(LoadEstimator(artifact.Serialize()),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("3 columns, the signature 2 parameters")));

@@ -1,0 +1,48 @@
+// A density with the names and bounds of its parameters: checks what comes in and keeps what goes out inside.
+#ifndef CREAMERY_MODELS_DENSITIES_CHECKED_DENSITY_H_
+#define CREAMERY_MODELS_DENSITIES_CHECKED_DENSITY_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "creamery/v1/model.pb.h"
+#include "models/estimator.h"
+#include "proto/support/rows.h"
+
+namespace creamery {
+
+// Immutable; safe to use from any number of threads.
+class CheckedDensity final : public Density {
+ public:
+  // `density` has the parameters of `signature`.
+  CheckedDensity(std::shared_ptr<const Density> density, const v1::Signature& signature);
+
+  int64_t num_parameters() const override { return density_->num_parameters(); }
+  // INVALID_ARGUMENT naming the row for NaN or infinity in theta. -inf on or outside the signature's bounds.
+  absl::Status LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
+                       const StopToken& stop) const override;
+  // INVALID_ARGUMENT naming the row for u not in (0, 1). theta lies strictly inside the signature's bounds.
+  absl::Status PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
+                              const StopToken& stop) const override;
+  absl::Status LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob, absl::Span<double> gradient,
+                               const StopToken& stop) const override;
+  // INVALID_ARGUMENT naming the row for theta on or outside the bounds.
+  absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
+                                     const StopToken& stop) const override;
+
+ private:
+  bool IsInside(size_t number, double theta) const {
+    const Bounds& bounds = bounds_[number % bounds_.size()];
+    return theta > bounds.lower && theta < bounds.upper;
+  }
+
+  const std::shared_ptr<const Density> density_;
+  std::vector<Bounds> bounds_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace creamery
+
+#endif  // CREAMERY_MODELS_DENSITIES_CHECKED_DENSITY_H_

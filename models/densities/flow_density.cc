@@ -1,0 +1,27 @@
+#include "models/densities/flow_density.h"
+
+#include "models/plan/interpreter.h"
+
+namespace creamery {
+
+absl::Status FlowDensity::LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
+                                  const StopToken& stop) const {
+  return PlanLogProb(plan_, theta, log_prob, stop);
+}
+
+absl::Status FlowDensity::PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
+                                         const StopToken& stop) const {
+  return PlanInverse(plan_, u, theta, stop);
+}
+
+absl::Status FlowDensity::LogProbGradient(absl::Span<const double>, absl::Span<double>, absl::Span<double>,
+                                          const StopToken&) const {
+  return absl::UnimplementedError("the gradient of a flow is not there yet");
+}
+
+absl::Status FlowDensity::InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
+                                                const StopToken& stop) const {
+  return PlanForward(plan_, theta, u, stop);
+}
+
+}  // namespace creamery
