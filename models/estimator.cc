@@ -8,6 +8,10 @@
 
 namespace creamery {
 
+absl::Status Density::ContractedLogProb(absl::Span<const double>, double, absl::Span<double>, const StopToken&) const {
+  return absl::FailedPreconditionError("the base of this density cannot be contracted");
+}
+
 absl::Status Sample(const Density& density, uint64_t seed, int64_t first_row, absl::Span<double> theta,
                     const StopToken& stop) {
   constexpr int64_t kRowsAtOnce = 1024;

@@ -40,6 +40,12 @@ class Density {
   // outside the support.
   virtual absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                              const StopToken& stop) const = 0;
+
+  // theta: (n, d) inside the support -> log_prob: (n,), natural log of the normalised density that follows when the
+  // normal base z = Phi^-1(u) is contracted to N(0, temperature): it keeps away from p's tails. Temperature in (0, 1];
+  // 1 gives LogProb. Mixtures contract each component. FAILED_PRECONDITION unless a density says how.
+  virtual absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                         absl::Span<double> log_prob, const StopToken& stop) const;
 };
 
 // A trained model in memory.
