@@ -7,45 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/complete_family.h"
 #include "models/families.h"
 #include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
-
-constexpr int kMaxTransforms = 64;
-constexpr int kMaxHiddenLayers = 8;
-constexpr int kMaxHiddenUnits = 4096;
-
-absl::Status CheckRange(absl::string_view option, int64_t given, int64_t lowest, int64_t highest) {
-  if (given >= lowest && given <= highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(option, " is ", given, ", expected ", lowest, " to ", highest));
-}
-
-template <typename Spec>
-absl::Status CompleteNetwork(absl::string_view family, int default_transforms, Spec& spec) {
-  if (!spec.has_transforms()) spec.set_transforms(default_transforms);
-  ABSL_RETURN_IF_ERROR(CheckRange(absl::StrCat(family, ".transforms"), spec.transforms(), 1, kMaxTransforms));
-  if (spec.hidden_units().empty()) {
-    spec.add_hidden_units(50);
-    spec.add_hidden_units(50);
-  }
-  ABSL_RETURN_IF_ERROR(CheckRange(absl::StrCat("the number of hidden layers in ", family, ".hidden_units"),
-                                  spec.hidden_units_size(), 1, kMaxHiddenLayers));
-  for (const int units : spec.hidden_units()) {
-    ABSL_RETURN_IF_ERROR(CheckRange(absl::StrCat(family, ".hidden_units"), units, 1, kMaxHiddenUnits));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CompleteFamily(int64_t d, v1::EstimatorSpec& spec) {
-  if (spec.has_maf()) return CompleteNetwork("maf", 6, *spec.mutable_maf());
-  v1::NsfSpec& nsf = *spec.mutable_nsf();
-  if (!nsf.has_bins()) nsf.set_bins(d == 1 ? 16 : 8);
-  ABSL_RETURN_IF_ERROR(CheckRange("nsf.bins", nsf.bins(), 2, 64));
-  return CompleteNetwork("nsf", d == 1 ? 1 : 3, nsf);
-}
 
 // About sixteen steps or more an epoch.
 int DefaultBatchSize(int64_t num_rows) {
@@ -54,7 +22,7 @@ int DefaultBatchSize(int64_t num_rows) {
   return size;
 }
 
-absl::Status CompleteTraining(int64_t num_rows, v1::TrainingOptions& options) {
+absl::Status CompleteTraining(int64_t num_rows, v1::EstimatorSpec::FamilyCase family, v1::TrainingOptions& options) {
   if (!options.has_members()) options.set_members(4);
   if (!options.has_seed()) options.set_seed(0);
   if (!options.has_learning_rate()) options.set_learning_rate(1e-3);
@@ -62,6 +30,13 @@ absl::Status CompleteTraining(int64_t num_rows, v1::TrainingOptions& options) {
   if (!options.has_max_epochs()) options.set_max_epochs(300);
   if (!options.has_patience()) options.set_patience(20);
   if (!options.has_clip_norm()) options.set_clip_norm(5);
+  if (options.answer() == v1::ANSWER_UNSPECIFIED) {
+    options.set_answer(family == v1::EstimatorSpec::kAuto ? v1::MEMBER_MIXTURE : v1::BEST_MEMBER);
+  }
+  if (!v1::Answer_IsValid(options.answer())) {
+    return absl::InvalidArgumentError(absl::StrCat("training.answer is ", static_cast<int>(options.answer()),
+                                                   ", expected BEST_MEMBER or MEMBER_MIXTURE"));
+  }
   ABSL_RETURN_IF_ERROR(CheckRange("training.members", options.members(), 2, 16));
   ABSL_RETURN_IF_ERROR(CheckRange("training.batch_size", options.batch_size(), 1, 65536));
   ABSL_RETURN_IF_ERROR(CheckRange("training.max_epochs", options.max_epochs(), 1, 100000));
@@ -131,8 +106,8 @@ absl::StatusOr<v1::EstimatorSpec> CompleteSpec(const v1::EstimatorSpec& spec, co
   }
   ABSL_RETURN_IF_ERROR(FindFamily(spec).status());
   v1::EstimatorSpec complete = spec;
-  ABSL_RETURN_IF_ERROR(CompleteFamily(static_cast<int64_t>(kept.size()), complete));
-  ABSL_RETURN_IF_ERROR(CompleteTraining(schema.num_rows(), *complete.mutable_training()));
+  ABSL_RETURN_IF_ERROR(CompleteFamily(kept, complete));
+  ABSL_RETURN_IF_ERROR(CompleteTraining(schema.num_rows(), complete.family_case(), *complete.mutable_training()));
   // In the order of the parameters, so that the same spec gives the same message when two maps are wrong.
   size_t known = 0;
   for (const std::string& name : kept) {
