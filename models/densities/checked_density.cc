@@ -82,4 +82,14 @@ absl::Status CheckedDensity::InversePriorTransform(absl::Span<const double> thet
   return density_->InversePriorTransform(theta, u, stop);
 }
 
+absl::Status CheckedDensity::ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                               absl::Span<double> log_prob, const StopToken& stop) const {
+  ABSL_RETURN_IF_ERROR(CheckFinite("theta", theta, num_parameters(), names_));
+  ABSL_RETURN_IF_ERROR(density_->ContractedLogProb(theta, temperature, log_prob, stop));
+  for (size_t i = 0; i < theta.size(); ++i) {
+    if (!IsInside(i, theta[i])) log_prob[i / num_parameters()] = -kInfinity;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace creamery

@@ -31,6 +31,8 @@ class CheckedDensity final : public Density {
   // INVALID_ARGUMENT naming the row for theta on or outside the bounds.
   absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                      const StopToken& stop) const override;
+  absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
+                                 const StopToken& stop) const override;
 
  private:
   bool IsInside(size_t number, double theta) const {

@@ -1,5 +1,6 @@
 #include "models/densities/flow_density.h"
 
+#include "models/densities/contraction.h"
 #include "models/plan/interpreter.h"
 
 namespace creamery {
@@ -22,6 +23,11 @@ absl::Status FlowDensity::LogProbGradient(absl::Span<const double>, absl::Span<d
 absl::Status FlowDensity::InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                                 const StopToken& stop) const {
   return PlanForward(plan_, theta, u, stop);
+}
+
+absl::Status FlowDensity::ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                            absl::Span<double> log_prob, const StopToken& stop) const {
+  return ContractThroughTransform(*this, theta, temperature, log_prob, stop);
 }
 
 }  // namespace creamery

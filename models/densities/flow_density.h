@@ -25,6 +25,8 @@ class FlowDensity final : public Density {
                                const StopToken& stop) const override;
   absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                      const StopToken& stop) const override;
+  absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
+                                 const StopToken& stop) const override;
 
  private:
   const Plan plan_;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "models/densities/contraction.h"
 #include "models/densities/limits.h"
 #include "models/densities/normal_mixture.h"
 #include "models/plan/column_map.h"
@@ -224,6 +225,11 @@ absl::Status KernelDensity::InversePriorTransform(absl::Span<const double> theta
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status KernelDensity::ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                              absl::Span<double> log_prob, const StopToken& stop) const {
+  return ContractThroughTransform(*this, theta, temperature, log_prob, stop);
 }
 
 }  // namespace creamery

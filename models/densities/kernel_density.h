@@ -30,6 +30,8 @@ class KernelDensity final : public Density {
                                const StopToken& stop) const override;
   absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                      const StopToken& stop) const override;
+  absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
+                                 const StopToken& stop) const override;
 
  private:
   class Conditionals;

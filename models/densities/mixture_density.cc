@@ -167,4 +167,18 @@ absl::Status MixtureDensity::InversePriorTransform(absl::Span<const double> thet
   return absl::OkStatus();
 }
 
+absl::Status MixtureDensity::ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                               absl::Span<double> log_prob, const StopToken& stop) const {
+  std::vector<double> part(log_prob.size());
+  std::fill(log_prob.begin(), log_prob.end(), -kInfinity);
+  for (int64_t k = 0; k < size(); ++k) {
+    ABSL_RETURN_IF_ERROR(children_[k]->ContractedLogProb(theta, temperature, absl::MakeSpan(part), stop));
+    for (size_t i = 0; i < part.size(); ++i) {
+      const double terms[] = {log_prob[i], part[i] + log_weight_[k]};
+      log_prob[i] = LogSumExp(terms, 2, 1);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace creamery

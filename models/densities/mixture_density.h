@@ -28,6 +28,8 @@ class MixtureDensity final : public Density {
                                const StopToken& stop) const override;
   absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                      const StopToken& stop) const override;
+  absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
+                                 const StopToken& stop) const override;
 
  private:
   int64_t size() const { return static_cast<int64_t>(children_.size()); }

@@ -94,4 +94,18 @@ absl::Status ProductDensity::InversePriorTransform(absl::Span<const double> thet
   });
 }
 
+absl::Status ProductDensity::ContractedLogProb(absl::Span<const double> theta, double temperature,
+                                               absl::Span<double> log_prob, const StopToken& stop) const {
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), static_cast<int64_t>(log_prob.size()), d_));
+  std::fill(log_prob.begin(), log_prob.end(), 0.0);
+  std::vector<double> part(log_prob.size());
+  std::vector<double> given;
+  for (size_t k = 0; k < children_.size(); ++k) {
+    Gather(theta, d_, columns_[k], given);
+    ABSL_RETURN_IF_ERROR(children_[k]->ContractedLogProb(given, temperature, absl::MakeSpan(part), stop));
+    for (size_t i = 0; i < part.size(); ++i) log_prob[i] += part[i];
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace creamery

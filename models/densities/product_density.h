@@ -26,6 +26,8 @@ class ProductDensity final : public Density {
                                const StopToken& stop) const override;
   absl::Status InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,
                                      const StopToken& stop) const override;
+  absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
+                                 const StopToken& stop) const override;
 
  private:
   // Hands each child its columns of `in` and puts what it answers into the same columns of `out`, both (n, d).
