@@ -31,12 +31,17 @@ from creamery._errors import (
     UnimplementedError,
     UnknownOptionError,
 )
-from creamery._estimate import Estimate
+from creamery._estimate import Estimate, Evidence, EvidenceRatio
+from creamery._job_array import JobArray, JobArrayStatus
 from creamery._jobs import Job, JobStatus, Progress
+from creamery._joint import JointResult
 from creamery._model import Model
 from creamery._models import ModelSummary
 from creamery._priors import LogUniform, Normal, Uniform
+from creamery._proposal import Proposal
+from creamery._reweighted import Reweighted
 from creamery._specs import FAMILIES, EstimatorSpec
+from creamery._training import Candidate
 from creamery._warnings import CreameryWarning
 
 __version__ = "0.1.0"
@@ -44,12 +49,19 @@ __version__ = "0.1.0"
 # Named for readers and type checkers; every other family of the descriptor is here too.
 MAF: Type[EstimatorSpec] = FAMILIES["MAF"]
 NSF: Type[EstimatorSpec] = FAMILIES["NSF"]
+KDE: Type[EstimatorSpec] = FAMILIES["KDE"]
+PIECEWISE: Type[EstimatorSpec] = FAMILIES["PIECEWISE"]
+BLOCKS: Type[EstimatorSpec] = FAMILIES["BLOCKS"]
+AUTO: Type[EstimatorSpec] = FAMILIES["AUTO"]
 globals().update(FAMILIES)
 
 __all__ = [
+    "AUTO",
     "AbortedError",
     "AlreadyExistsError",
+    "BLOCKS",
     "CancelledError",
+    "Candidate",
     "Client",
     "CreameryError",
     "CreameryWarning",
@@ -58,12 +70,18 @@ __all__ = [
     "DeadlineExceededError",
     "Estimate",
     "EstimatorSpec",
+    "Evidence",
+    "EvidenceRatio",
     "FailedPreconditionError",
     "InternalError",
     "InvalidArgumentError",
     "Job",
+    "JobArray",
+    "JobArrayStatus",
     "JobFailedError",
     "JobStatus",
+    "JointResult",
+    "KDE",
     "LogUniform",
     "MAF",
     "Model",
@@ -71,12 +89,15 @@ __all__ = [
     "NSF",
     "Normal",
     "NotFoundError",
+    "PIECEWISE",
     "PermissionDeniedError",
     "Progress",
+    "Proposal",
     "ResourceExhaustedError",
+    "Reweighted",
     "UnauthenticatedError",
     "UnavailableError",
-    "UnimplementedError",
     "Uniform",
+    "UnimplementedError",
     "UnknownOptionError",
 ]

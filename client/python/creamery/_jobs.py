@@ -1,4 +1,4 @@
-"""Jobs: trainings that outlive the session that asked for them."""
+"""Jobs: trainings and long statistics that outlive the session that asked for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional
 
 import grpc
 
-from creamery import _names, _specs
+from creamery import _answers, _names, _specs
 from creamery._errors import (
     CreameryError,
     DeadlineExceededError,
@@ -26,10 +26,10 @@ _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is; losses are mean negative natural-log densities.
+    """How far a job is; losses are mean negative natural-log densities of the rows.
 
     Attributes are those of `creamery.v1.Progress`: `member` counts from 0, `best_epoch` from 1, `seconds_left` is an
-    upper bound and `fraction` an estimate, since training may stop early.
+    upper bound and `fraction` an estimate, since training may stop early. `stage` says in words what is being done.
     """
 
     member: int
@@ -44,6 +44,7 @@ class Progress:
     steps_per_second: float
     seconds_left: float
     fraction: float
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _status(proto: job_pb2.Job) -> JobStatus:
 
 
 class Job:
-    """A handle on a job. It works from any session: `client.job(job.name)`.
+    """A handle on a job: a training, or a long statistic. It works from any session: `client.job(job.name)`.
 
     Example:
         >>> job = client.train("planck/cosmo", "planck/chain", creamery.MAF())
@@ -102,6 +103,13 @@ class Job:
     def proto(self) -> job_pb2.Job:
         """The job as the server described it last."""
         return self._proto
+
+    @property
+    def kind(self) -> str:
+        """"training", or the statistic: "marginal_kl", "joint_posterior", ..."""
+        if self._proto.WhichOneof("work") == "statistics":
+            return str(self._proto.statistics.WhichOneof("request"))
+        return "training"
 
     @property
     def spec(self) -> _specs.EstimatorSpec:
@@ -190,7 +198,7 @@ class Job:
                     raise
             time.sleep(0.25)
 
-    def result(self, progress: bool = False, timeout: Optional[float] = None) -> Model:
+    def result(self, progress: bool = False, timeout: Optional[float] = None) -> Any:
         """Waits for the job to end.
 
         Args:
@@ -198,7 +206,7 @@ class Job:
             timeout: longest wait, seconds; None for no limit.
 
         Returns:
-            The model version that the job made.
+            The model version that a training made; of a statistic, what its method returns: an Estimate, a JointResult.
 
         Raises:
             JobFailedError: it failed or was cancelled; the message is the job's error.
@@ -208,7 +216,7 @@ class Job:
             >>> model = client.job("planck/4f1c").result(progress=True)
         """
         if not self._ended():
-            with ProgressDisplay(_names.short(_names.model_of(self._proto.training.model)), progress) as display:
+            with ProgressDisplay(self._subject(), progress) as display:
                 for status in self.watch(timeout):
                     display.update(status)
         state = job_pb2.JobState.Name(self._proto.state)
@@ -217,11 +225,18 @@ class Job:
             code = status_code(self._proto.error.code) if failed else grpc.StatusCode.CANCELLED
             message = self._proto.error.message if failed else f"{self.name} was cancelled"
             raise JobFailedError(message, code, self.name, state)
+        if self.kind != "training":
+            return _answers.of_job(self._transport, self._proto)
         return Model.open(self._transport, self._proto.model_version)
 
+    def _subject(self) -> str:
+        if self.kind != "training":
+            return self.kind.replace("_", " ")
+        return _names.short(_names.model_of(self._proto.training.model))
+
     def __repr__(self) -> str:
-        model = _names.short(_names.model_of(self._proto.training.model))
-        return f"<Job {_names.short(self.name)}: {job_pb2.JobState.Name(self._proto.state)}, trains {model}>"
+        does = f"trains {self._subject()}" if self.kind == "training" else self._subject()
+        return f"<Job {_names.short(self.name)}: {job_pb2.JobState.Name(self._proto.state)}, {does}>"
 
 
 class Jobs:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
 
 from creamery._errors import InvalidArgumentError
 from creamery.v1 import dataset_pb2
@@ -135,3 +139,28 @@ def mapping_to_proto(priors: Mapping[str, PriorLike]) -> Dict[str, dataset_pb2.P
         except InvalidArgumentError as error:
             raise InvalidArgumentError(f"parameter {name!r}: {error.message}") from None
     return messages
+
+
+def log_density(priors: Sequence[Prior], theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural-log density of independent parameters.
+
+    Args:
+        priors: of the d parameters, in order.
+        theta: (n, d) points.
+
+    Returns:
+        (n,) float64; -inf outside the bounds.
+    """
+    total = np.zeros(len(theta))
+    for prior, column in zip(priors, theta.T):
+        if isinstance(prior, Normal):
+            standard = (column - prior.mean) / prior.stddev
+            total += -0.5 * standard**2 - math.log(prior.stddev) - 0.5 * math.log(2 * math.pi)
+            continue
+        inside = (column >= prior.lower) & (column <= prior.upper)
+        if isinstance(prior, Uniform):
+            each = np.full(len(column), -math.log(prior.upper - prior.lower))
+        else:
+            each = -np.log(np.where(inside, column, 1.0)) - math.log(math.log(prior.upper / prior.lower))
+        total += np.where(inside, each, -np.inf)
+    return total

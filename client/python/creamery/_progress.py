@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Type
+from typing import TYPE_CHECKING, Any, Optional, Type, TypeVar
 
 if TYPE_CHECKING:
+    from creamery._job_array import JobArrayStatus
     from creamery._jobs import JobStatus
 
+Self = TypeVar("Self", bound="_Display")
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-class ProgressDisplay:
-    """Shows how far a job is, on standard error. Nothing at all unless `enabled`."""
+class _Display:
+    """A bar or lines on standard error. Nothing at all unless `enabled`."""
 
     def __init__(self, title: str, enabled: bool) -> None:
         self._title = title
@@ -24,7 +26,7 @@ class ProgressDisplay:
         self._last_line = -_SECONDS_BETWEEN_LINES
         self._last_text = ""
 
-    def __enter__(self) -> ProgressDisplay:
+    def __enter__(self: Self) -> Self:
         if not self._enabled:
             return self
         from rich.console import Console
@@ -38,14 +40,10 @@ class ProgressDisplay:
             self._bar.start()
         return self
 
-    def update(self, status: JobStatus) -> None:
-        """Shows a new status."""
+    def _show(self, detail: str, done: float, ended: bool) -> None:
         if not self._enabled:
             return
-        ended = status.state not in ("QUEUED", "RUNNING")
-        detail = describe(status)
         if self._bar is not None:
-            done = 1.0 if status.state == "SUCCEEDED" else status.progress.fraction
             self._bar.update(self._task, completed=done, detail=detail, refresh=ended)
         elif ended or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             text = f"{self._title}: {detail}"
@@ -60,12 +58,32 @@ class ProgressDisplay:
             self._bar.stop()
 
 
+class ProgressDisplay(_Display):
+    """Shows how far a job is."""
+
+    def update(self, status: JobStatus) -> None:
+        """Shows a new status."""
+        done = 1.0 if status.state == "SUCCEEDED" else status.progress.fraction
+        self._show(describe(status), done, status.state not in ("QUEUED", "RUNNING"))
+
+
+class ArrayDisplay(_Display):
+    """Shows how far an array of jobs is."""
+
+    def update(self, status: JobArrayStatus) -> None:
+        """Shows a new status."""
+        counts = ", ".join(f"{number} {state.lower()}" for state, number in sorted(status.counts.items()))
+        self._show(counts, status.fraction, status.ended)
+
+
 def describe(status: JobStatus) -> str:
     """One line: `member 2/4, epoch 31, held-out loss 1.234 (best 1.230), 12 s left`."""
     progress = status.progress
     if status.state != "RUNNING" or progress.members == 0:
-        return status.state.lower()
-    text = f"member {progress.member + 1}/{progress.members}, epoch {progress.epoch}"
+        running = progress.stage if status.state == "RUNNING" else ""
+        return running or status.state.lower()
+    text = f"{progress.stage}, " if progress.stage else ""
+    text += f"member {progress.member + 1}/{progress.members}, epoch {progress.epoch}"
     if progress.epoch > 0:
         text += f", held-out loss {progress.held_out_loss:.4g} (best {progress.best_held_out_loss:.4g})"
     if progress.seconds_left > 0:

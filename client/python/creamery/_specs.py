@@ -35,6 +35,8 @@ def _is_repeated(field: Any) -> bool:
 
 
 def _type_name(field: Any) -> str:
+    if field.enum_type is not None:
+        return " or ".join(repr(value.name.lower()) for value in field.enum_type.values if value.number != 0)
     name = _TYPES.get(field.cpp_type, "message")
     return f"list of {name}" if _is_repeated(field) else name
 
@@ -98,11 +100,17 @@ class EstimatorSpec:
         target = family if name in family.DESCRIPTOR.fields_by_name else self._proto.training
         field = target.DESCRIPTOR.fields_by_name[name]
         try:
+            if name == "blocks":  # lists of names are joined as the server splits them
+                value = [each if isinstance(each, str) else " ".join(each) for each in value]
             if _is_repeated(field):
+                if isinstance(value, str):
+                    raise TypeError("it is one text")
                 getattr(target, name).extend(value)
+            elif field.enum_type is not None and isinstance(value, str):
+                setattr(target, name, field.enum_type.values_by_name[value.upper()].number)
             else:
                 setattr(target, name, value)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidArgumentError(
                 f"{type(self).__name__} option {name} is {value!r}, expected {_type_name(field)}: {error}"
             ) from None
@@ -133,6 +141,8 @@ class EstimatorSpec:
         found: Dict[str, Any] = {}
         for part in (getattr(self._proto, self.family), self._proto.training):
             for field, value in part.ListFields():
+                if field.enum_type is not None:
+                    value = field.enum_type.values_by_number[value].name.lower()
                 found[field.name] = list(value) if _is_repeated(field) else value
         if self._proto.parameter_maps:
             name_of = estimator_spec_pb2.ParameterMap.Name

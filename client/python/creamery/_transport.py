@@ -103,7 +103,7 @@ class Transport:
             self._channel = grpc.secure_channel(address, credentials, options)
         else:
             if token is not None and not _is_local(address):
-                _warnings.warn_plain(f"the token travels to {address} unencrypted: give tls_ca")
+                _warnings.warn_client(f"the token travels to {address} unencrypted: give tls_ca")
             self._channel = grpc.insecure_channel(address, options)
         self._metadata = (("authorization", f"Bearer {token}"),) if token is not None else ()
         self._stubs: Dict[str, Any] = {}

@@ -18,6 +18,13 @@ _TEXTS = {
     "PRIOR_IS_ESTIMATED": "the prior is a trained density, whose own error is not part of the stated one",
     "SINGLE_CHAIN": "the rows are one Markov chain, or have no chain ids: the error cannot be checked between chains",
     "PRIOR_DOES_NOT_COVER": "the prior density is zero at some posterior samples, which were left out of the average",
+    "HEAVY_TAILED_WEIGHTS": "the importance weights have a heavy tail (Pareto k-hat above 0.7): "
+    "the estimate and its error are not to be trusted",
+    "LITTLE_OVERLAP": "the posteriors hardly overlap: the densities were asked far out in their tails",
+    "SHARED_NUISANCE": "models marginalised over nuisance parameters of the same name: "
+    "if it is the same nuisance, they are not independent",
+    "ESTIMATES_DISAGREE": "estimates of the same quantity differ by more than three of their combined errors",
+    "NO_LOG_EVIDENCE": "a model carries no log-evidence: what needs one is left out",
 }
 
 
@@ -41,14 +48,20 @@ def names(values: Iterable[int]) -> Tuple[str, ...]:
 
 def warn(kinds: Iterable[str], subject: str) -> None:
     """Issues each as a CreameryWarning that points at the caller's line outside this package."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "creamery":
-        frame, level = frame.f_back, level + 1
+    level = _level_of_caller()
     for kind in kinds:
         text = _TEXTS.get(kind, f"the server warns of {kind}, which this client does not know")
         warnings.warn(CreameryWarning(kind, f"{subject}: {text}"), stacklevel=level)
 
 
-def warn_plain(message: str) -> None:
-    """Issues a warning of the client itself."""
-    warnings.warn(CreameryWarning("CLIENT", message), stacklevel=4)
+def warn_client(message: str) -> None:
+    """Issues a warning of the client itself, which points at the caller's line outside this package."""
+    warnings.warn(CreameryWarning("CLIENT", message), stacklevel=_level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """Stack level, seen from the caller of this function, of the first frame outside this package."""
+    level, frame = 0, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "creamery":
+        frame, level = frame.f_back, level + 1
+    return max(1, level)

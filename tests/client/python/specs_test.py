@@ -25,6 +25,7 @@ def test_keywords_are_the_options_of_family_training_and_maps():
         "max_epochs",
         "patience",
         "clip_norm",
+        "answer",
         "parameter_maps",
     ]
     assert list(inspect.signature(creamery.NSF).parameters) == creamery.NSF.options()
@@ -43,6 +44,17 @@ def test_options_reach_the_message():
         "MAF(transforms=8, hidden_units=[64, 32], members=3, seed=7, learning_rate=0.01, "
         "parameter_maps={'a': 'box_spline'})"
     )
+
+
+def test_choices_are_words_and_blocks_are_lists():
+    spec = creamery.BLOCKS(blocks=[["a", "b"], "c d"], answer="member_mixture")
+    assert list(spec.proto.blocks.blocks) == ["a b", "c d"]
+    assert spec.to_dict() == {"blocks": ["a b", "c d"], "answer": "member_mixture"}
+    assert list(creamery.AUTO(candidates=["maf", "nsf"]).proto.auto.candidates) == ["maf", "nsf"]
+    with pytest.raises(creamery.InvalidArgumentError, match="answer is 'all', expected 'best_member' or 'member_mixture'"):
+        creamery.MAF(answer="all")
+    with pytest.raises(creamery.InvalidArgumentError, match="candidates is 'maf', expected list of str"):
+        creamery.AUTO(candidates="maf")
 
 
 def test_what_is_not_given_is_not_sent():
