@@ -150,7 +150,7 @@ absl::Status ServerImpl::Open() {
   services_.push_back(MakeModelService(rpc_, *registry_, *models_, limits));
   services_.push_back(MakeInferenceService(rpc_, *models_, limits));
   services_.push_back(MakeStatisticsService(rpc_, *models_));
-  services_.push_back(MakeJobService(rpc_, *board_));
+  services_.push_back(MakeJobService(rpc_, *board_, *registry_));
   services_.push_back(MakeWorkerService(rpc_, *board_, *registry_));
   disk_.Resume([this] { registry_->CollectGarbage().IgnoreError(); });  // what a crash or a failed upload left
   return absl::OkStatus();

@@ -58,7 +58,7 @@ absl::StatusOr<std::string> DigestOfParts(Database& db, int64_t dataset_id, cons
 absl::StatusOr<JobRow> LoadJob(Database& db, const JobName& name) {
   Statement query(db,
                   "SELECT id, state, attempt, token, counted_attempts, cancel_requested, checkpoint_sequence, "
-                  "attempt_sequence, record FROM jobs WHERE project = ? AND job = ?",
+                  "attempt_sequence, record, array, result, samples FROM jobs WHERE project = ? AND job = ?",
                   name.project, name.job);
   ABSL_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return absl::NotFoundError(absl::StrCat("job '", name.ToString(), "' does not exist"));
@@ -73,6 +73,12 @@ absl::StatusOr<JobRow> LoadJob(Database& db, const JobName& name) {
   row.job.set_attempt(query.Int(2));
   row.job.set_counted_attempts(static_cast<int32_t>(query.Int(4)));
   row.job.set_cancel_requested(query.Int(5) != 0);
+  row.job.set_array(query.Text(9));
+  if (!query.IsNull(10)) {
+    ABSL_ASSIGN_OR_RETURN(*row.job.mutable_statistics_result(),
+                          ParseRecord<v1::StatisticsResult>("the result of " + name.ToString(), query.Text(10)));
+  }
+  row.samples = query.Text(11);
   return row;
 }
 
@@ -83,6 +89,14 @@ absl::Status SaveJob(Database& db, const JobRow& row) {
   record.clear_attempt();
   record.clear_counted_attempts();
   record.clear_cancel_requested();
+  record.clear_array();
+  record.clear_statistics_result();
+  if (row.job.has_statistics_result()) {
+    const std::string result = row.job.statistics_result().SerializeAsString();
+    // The check of the schema wants state and result to change together.
+    ABSL_RETURN_IF_ERROR(db.Run("UPDATE jobs SET state = ?, result = ?, samples = nullif(?, '') WHERE id = ?",
+                                static_cast<int64_t>(row.job.state()), Bytes{result}, row.samples, row.id));
+  }
   return db.Run(
       "UPDATE jobs SET state = ?, attempt = ?, token = ?, counted_attempts = ?, cancel_requested = ?, "
       "checkpoint_sequence = ?, attempt_sequence = ?, record = ? WHERE id = ?",

@@ -45,10 +45,11 @@ struct JobRow {
   std::string token;
   int64_t checkpoint_sequence = 0;  // of the newest checkpoint ever accepted
   int64_t attempt_sequence = 0;     // the same when the current attempt began
+  std::string samples;              // digest of a statistics job's samples, or empty
   v1::Job job;
 };
 absl::StatusOr<JobRow> LoadJob(Database& db, const JobName& name);
-// All columns but the id.
+// All columns but those that never change.
 absl::Status SaveJob(Database& db, const JobRow& row);
 
 struct ModelRow {

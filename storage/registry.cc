@@ -13,7 +13,7 @@ constexpr absl::Duration kAnswersKept = absl::Hours(7 * 24);
 constexpr char kUnreferenced[] =
     "SELECT digest FROM blobs AS b WHERE NOT EXISTS (SELECT 1 FROM parts WHERE digest = b.digest) AND NOT EXISTS "
     "(SELECT 1 FROM checkpoints WHERE digest = b.digest) AND NOT EXISTS (SELECT 1 FROM versions WHERE digest = "
-    "b.digest)";
+    "b.digest) AND NOT EXISTS (SELECT 1 FROM jobs WHERE samples = b.digest)";
 
 absl::StatusOr<std::vector<std::string>> Texts(Database& db, const char* sql) {
   Statement query(db, sql);

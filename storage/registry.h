@@ -21,6 +21,7 @@
 #include "absl/types/span.h"
 #include "creamery/v1/dataset.pb.h"
 #include "creamery/v1/job.pb.h"
+#include "creamery/v1/job_service.pb.h"
 #include "creamery/v1/model.pb.h"
 #include "creamery/v1/project_service.pb.h"
 #include "proto/support/resource_names.h"
@@ -60,6 +61,13 @@ struct LeaseKey {
 struct DatasetPart {
   std::string digest;
   int64_t num_rows = 0;
+};
+
+// A job as the server has checked it, and the versions it has pinned: numbers, which cannot be deleted until it has
+// ended.
+struct NewJob {
+  v1::Job job;
+  std::vector<VersionName> versions;
 };
 
 // What an alias or "latest" of a model points at; the server keeps these in memory so that look-ups never touch SQLite.
@@ -107,15 +115,25 @@ class Registry {
   virtual absl::Status DeleteDataset(const Caller& caller, const DatasetName& name) = 0;
 
   // --- Jobs
-  // Stores `job` as QUEUED with an id of its own (sortable by time), pinning the dataset's revision.
-  // NOT_FOUND without the dataset, FAILED_PRECONDITION if it has no rows.
-  virtual absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const v1::Job& job) = 0;
+  // Stores a job as QUEUED with an id of its own (sortable by time); a training pins its dataset's revision.
+  // NOT_FOUND without the dataset or a pinned version, FAILED_PRECONDITION if the dataset has no rows.
+  virtual absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const NewJob& job) = 0;
+  // The same for many, all or none, under an id of their own. The array holds names and states; `created` the jobs
+  // whole, nothing if the request is a repeat.
+  virtual absl::StatusOr<v1::JobArray> CreateJobArray(const Caller& caller, const ProjectName& parent,
+                                                      absl::Span<const NewJob> jobs, std::vector<v1::Job>* created) = 0;
   virtual absl::StatusOr<v1::Job> GetJob(const JobName& name) = 0;
   virtual absl::StatusOr<Page<v1::Job>> ListJobs(const ProjectName& parent, const PageRequest& page) = 0;
+  // The jobs of an array, in the order they were created. NOT_FOUND if there is none.
+  virtual absl::StatusOr<Page<v1::Job>> ListJobArray(const ProjectName& parent, const std::string& array,
+                                                     const PageRequest& page) = 0;
   // All jobs in a state over all projects, oldest first: the queue, and what runs after a restart.
   virtual absl::StatusOr<std::vector<v1::Job>> JobsInState(v1::JobState state) = 0;
   // QUEUED jobs end at once as CANCELLED; RUNNING jobs get cancel_requested; ended jobs are returned as they are.
   virtual absl::StatusOr<v1::Job> RequestCancel(const Caller& caller, const JobName& name) = 0;
+  // The same for every job of an array, in one transaction; all of them, in order.
+  virtual absl::StatusOr<std::vector<v1::Job>> RequestCancelArray(const Caller& caller, const ProjectName& parent,
+                                                                  const std::string& array) = 0;
   // QUEUED -> RUNNING with the next attempt number and this token. FAILED_PRECONDITION if it is not QUEUED.
   virtual absl::StatusOr<v1::Job> StartAttempt(const JobName& name, const std::string& token, const std::string& worker,
                                                absl::Time now) = 0;
@@ -137,6 +155,12 @@ class Registry {
   // and creator are set here. The same call again by the same lease returns the same version.
   virtual absl::StatusOr<v1::ModelVersion> Complete(const LeaseKey& lease, const v1::ModelVersion& version,
                                                     const std::string& artifact_digest, absl::Time now) = 0;
+  // RUNNING -> SUCCEEDED with the answer of a statistics job and the stored blob of its samples ("" if it has none).
+  // Again by the same lease: the same job.
+  virtual absl::StatusOr<v1::Job> CompleteStatistics(const LeaseKey& lease, const v1::StatisticsResult& result,
+                                                     const std::string& samples_digest, absl::Time now) = 0;
+  // The blob of a job's samples. FAILED_PRECONDITION if it has not succeeded, or has none.
+  virtual absl::StatusOr<std::string> SamplesOf(const JobName& name) = 0;
   // RUNNING -> FAILED with the error, or CANCELLED if that was asked for. Again by the same lease: the same job.
   virtual absl::StatusOr<v1::Job> Fail(const LeaseKey& lease, const v1::JobError& error, absl::Time now) = 0;
 
@@ -152,7 +176,8 @@ class Registry {
                                              int64_t version, int64_t expected_version) = 0;
   virtual absl::StatusOr<v1::Model> UpdateLabels(const Caller& caller, const ModelName& name,
                                                  const std::map<std::string, std::string>& labels) = 0;
-  // FAILED_PRECONDITION while an alias points at it (the alias is named). The number is never used again.
+  // FAILED_PRECONDITION while an alias points at it or a job that has not ended needs it (which is named). The number
+  // is never used again.
   virtual absl::Status DeleteVersion(const Caller& caller, const ModelName& name, int64_t number) = 0;
   // As Complete, for an artifact that came from outside.
   virtual absl::StatusOr<v1::ModelVersion> ImportVersion(const Caller& caller, const ModelName& name,

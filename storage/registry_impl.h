@@ -52,11 +52,17 @@ class RegistryImpl final : public Registry {
   absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const PageRequest& page) override;
   absl::Status DeleteDataset(const Caller& caller, const DatasetName& name) override;
 
-  absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const v1::Job& job) override;
+  absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const NewJob& job) override;
+  absl::StatusOr<v1::JobArray> CreateJobArray(const Caller& caller, const ProjectName& parent,
+                                              absl::Span<const NewJob> jobs, std::vector<v1::Job>* created) override;
   absl::StatusOr<v1::Job> GetJob(const JobName& name) override;
   absl::StatusOr<Page<v1::Job>> ListJobs(const ProjectName& parent, const PageRequest& page) override;
+  absl::StatusOr<Page<v1::Job>> ListJobArray(const ProjectName& parent, const std::string& array,
+                                             const PageRequest& page) override;
   absl::StatusOr<std::vector<v1::Job>> JobsInState(v1::JobState state) override;
   absl::StatusOr<v1::Job> RequestCancel(const Caller& caller, const JobName& name) override;
+  absl::StatusOr<std::vector<v1::Job>> RequestCancelArray(const Caller& caller, const ProjectName& parent,
+                                                          const std::string& array) override;
   absl::StatusOr<v1::Job> StartAttempt(const JobName& name, const std::string& token, const std::string& worker,
                                        absl::Time now) override;
   absl::Status CheckLease(const LeaseKey& lease) override;
@@ -67,6 +73,9 @@ class RegistryImpl final : public Registry {
                                   absl::Time now) override;
   absl::StatusOr<v1::ModelVersion> Complete(const LeaseKey& lease, const v1::ModelVersion& version,
                                             const std::string& artifact_digest, absl::Time now) override;
+  absl::StatusOr<v1::Job> CompleteStatistics(const LeaseKey& lease, const v1::StatisticsResult& result,
+                                             const std::string& samples_digest, absl::Time now) override;
+  absl::StatusOr<std::string> SamplesOf(const JobName& name) override;
   absl::StatusOr<v1::Job> Fail(const LeaseKey& lease, const v1::JobError& error, absl::Time now) override;
 
   absl::StatusOr<v1::Model> GetModel(const ModelName& name) override;
@@ -138,6 +147,9 @@ class RegistryImpl final : public Registry {
 // Entries of a page and whether more follow: SQL asks for one more than this.
 int PageSize(const PageRequest& page);
 
+// A page ends before it has more bytes than this: a message that clients of every language take.
+inline constexpr size_t kPageBytes = 2 << 20;
+
 // One page out of `query`, which was bound to look for one row more than the page holds and whose first column is the
 // key that a token remembers. `load(key)` gives the item, of type absl::StatusOr<T>.
 template <typename T, typename Load>
@@ -145,15 +157,17 @@ absl::StatusOr<Page<T>> FillPage(Statement& query, const std::string& listing, c
                                  const Load& load) {
   Page<T> page;
   std::string key;
+  size_t bytes = 0;
   while (true) {
     ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
     if (!more) return page;
-    if (static_cast<int>(page.items.size()) == PageSize(request)) {
+    if (static_cast<int>(page.items.size()) == PageSize(request) || bytes > kPageBytes) {
       page.next_token = MakePageToken(listing, key);
       return page;
     }
     key = query.Text(0);
     ABSL_ASSIGN_OR_RETURN(T item, load(key));
+    bytes += item.ByteSizeLong();
     page.items.push_back(std::move(item));
   }
 }

@@ -11,11 +11,6 @@ namespace {
 // Two: the newest may be what a worker could not read back.
 constexpr int kCheckpointsKept = 2;
 
-// Sorts by time and says it: 20261121-045612.123456-a1b2c3.
-std::string NewJobId(absl::Time now) {
-  return absl::StrCat(absl::FormatTime("%Y%m%d-%H%M%E6S", now, absl::UTCTimeZone()), "-", RandomHex(3));
-}
-
 bool HasEnded(const v1::Job& job) { return job.state() >= v1::SUCCEEDED; }
 
 bool IsSameAttempt(const JobRow& row, const LeaseKey& lease) {
@@ -50,45 +45,28 @@ absl::StatusOr<JobRow> LoadHeld(Database& db, const LeaseKey& lease) {
   return row;
 }
 
-// To an end state: checkpoints are let go, the lease's token stays so that a repeat is known.
+// To an end state: checkpoints and pinned versions are let go, the lease's token stays so that a repeat is known.
 absl::Status End(Database& db, JobRow& row, v1::JobState state, absl::Time now) {
   row.job.set_state(state);
   row.job.clear_worker();
   *row.job.mutable_end_time() = ToTimestamp(now);
   ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM checkpoints WHERE job_id = ?", row.id));
+  ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM job_versions WHERE job_id = ?", row.id));
   return SaveJob(db, row);
 }
 
-}  // namespace
-
-absl::StatusOr<v1::Job> RegistryImpl::CreateJob(const Caller& caller, const ProjectName& parent, const v1::Job& job) {
-  if (!job.has_training()) return absl::InvalidArgumentError("the job has no work, expected training");
-  ABSL_ASSIGN_OR_RETURN(const ModelName model, ModelName::Parse(job.training().model()));
-  ABSL_ASSIGN_OR_RETURN(const DatasetName dataset_name, DatasetName::Parse(job.training().dataset()));
-  if (model.project != parent.project) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the job's model is '", model.ToString(), "', expected one of '", parent.ToString(), "'"));
-  }
-  return WriteOnce<v1::Job>(caller, Space::kKeepReserve, [&](Database& db) -> absl::StatusOr<v1::Job> {
-    ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    ABSL_ASSIGN_OR_RETURN(const DatasetRow dataset, LoadDataset(db, dataset_name));
-    if (dataset.dataset.num_rows() == 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("dataset '", dataset_name.ToString(), "' has no rows: append some first"));
-    }
-    v1::Job record;
-    *record.mutable_training() = job.training();
-    record.mutable_training()->set_dataset_revision(dataset.dataset.revision());
-    *record.mutable_create_time() = ToTimestamp(caller.time);
-    record.set_creator(caller.principal);
-    const JobName name{parent.project, NewJobId(caller.time)};
-    ABSL_RETURN_IF_ERROR(db.Run("INSERT INTO jobs (project, job, state, dataset_id, record) VALUES (?, ?, ?, ?, ?)",
-                                name.project, name.job, static_cast<int64_t>(v1::QUEUED), dataset.id,
-                                Bytes{record.SerializeAsString()}));
-    ABSL_ASSIGN_OR_RETURN(JobRow row, LoadJob(db, name));
-    return std::move(row.job);
-  });
+// Queued jobs end, running ones are told; ended ones stay as they are.
+absl::Status Cancel(Database& db, JobRow& row, absl::Time now) {
+  if (HasEnded(row.job)) return absl::OkStatus();
+  row.job.set_cancel_requested(true);
+  return row.job.state() == v1::QUEUED ? End(db, row, v1::CANCELLED, now) : SaveJob(db, row);
 }
+
+absl::Status NoSuchArray(const ProjectName& parent, const std::string& array) {
+  return absl::NotFoundError(absl::StrCat("there is no array of jobs '", array, "' in '", parent.ToString(), "'"));
+}
+
+}  // namespace
 
 absl::StatusOr<v1::Job> RegistryImpl::GetJob(const JobName& name) {
   return Read([&](Database& db) -> absl::StatusOr<v1::Job> {
@@ -111,6 +89,26 @@ absl::StatusOr<Page<v1::Job>> RegistryImpl::ListJobs(const ProjectName& parent, 
   });
 }
 
+absl::StatusOr<Page<v1::Job>> RegistryImpl::ListJobArray(const ProjectName& parent, const std::string& array,
+                                                         const PageRequest& request) {
+  const std::string listing = absl::StrCat(parent.ToString(), "/jobs of ", array);
+  ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
+  return Read([&](Database& db) -> absl::StatusOr<Page<v1::Job>> {
+    // Ids of an array's jobs sort as the jobs were created.
+    Statement query(db,
+                    "SELECT job FROM jobs WHERE project = ?1 AND array = ?2 AND array <> '' AND job > ?3 "
+                    "ORDER BY job LIMIT ?4",
+                    parent.project, array, last, PageSize(request) + 1);
+    const auto load = [&](const std::string& key) -> absl::StatusOr<v1::Job> {
+      ABSL_ASSIGN_OR_RETURN(JobRow row, LoadJob(db, {parent.project, key}));
+      return std::move(row.job);
+    };
+    ABSL_ASSIGN_OR_RETURN(Page<v1::Job> page, FillPage<v1::Job>(query, listing, request, load));
+    if (page.items.empty() && last.empty()) return NoSuchArray(parent, array);
+    return page;
+  });
+}
+
 absl::StatusOr<std::vector<v1::Job>> RegistryImpl::JobsInState(v1::JobState state) {
   return Read([&](Database& db) -> absl::StatusOr<std::vector<v1::Job>> {
     Statement query(db, "SELECT project, job FROM jobs WHERE state = ? ORDER BY id", static_cast<int64_t>(state));
@@ -127,10 +125,30 @@ absl::StatusOr<std::vector<v1::Job>> RegistryImpl::JobsInState(v1::JobState stat
 absl::StatusOr<v1::Job> RegistryImpl::RequestCancel(const Caller& caller, const JobName& name) {
   return WriteOnce<v1::Job>(caller, Space::kUseReserve, [&](Database& db) -> absl::StatusOr<v1::Job> {
     ABSL_ASSIGN_OR_RETURN(JobRow row, LoadJob(db, name));
-    if (HasEnded(row.job)) return std::move(row.job);
-    row.job.set_cancel_requested(true);
-    ABSL_RETURN_IF_ERROR(row.job.state() == v1::QUEUED ? End(db, row, v1::CANCELLED, caller.time) : SaveJob(db, row));
+    ABSL_RETURN_IF_ERROR(Cancel(db, row, caller.time));
     return std::move(row.job);
+  });
+}
+
+absl::StatusOr<std::vector<v1::Job>> RegistryImpl::RequestCancelArray(const Caller& caller, const ProjectName& parent,
+                                                                      const std::string& array) {
+  return Write(Space::kUseReserve, [&](Database& db) -> absl::StatusOr<std::vector<v1::Job>> {
+    std::vector<std::string> ids;
+    Statement query(db, "SELECT job FROM jobs WHERE project = ? AND array = ? AND array <> '' ORDER BY id",
+                    parent.project, array);
+    while (true) {
+      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+      if (!more) break;
+      ids.push_back(query.Text(0));
+    }
+    if (ids.empty()) return NoSuchArray(parent, array);
+    std::vector<v1::Job> jobs;
+    for (const std::string& id : ids) {
+      ABSL_ASSIGN_OR_RETURN(JobRow row, LoadJob(db, {parent.project, id}));
+      ABSL_RETURN_IF_ERROR(Cancel(db, row, caller.time));
+      jobs.push_back(std::move(row.job));
+    }
+    return jobs;
   });
 }
 
@@ -242,6 +260,37 @@ absl::StatusOr<v1::ModelVersion> RegistryImpl::Complete(const LeaseKey& lease, c
     row.job.mutable_progress()->set_fraction(1);
     ABSL_RETURN_IF_ERROR(End(db, row, v1::SUCCEEDED, now));
     return published;
+  });
+}
+
+absl::StatusOr<v1::Job> RegistryImpl::CompleteStatistics(const LeaseKey& lease, const v1::StatisticsResult& result,
+                                                         const std::string& samples_digest, absl::Time now) {
+  return Write(Space::kKeepReserve, [&](Database& db) -> absl::StatusOr<v1::Job> {
+    ABSL_ASSIGN_OR_RETURN(JobRow row, LoadLeased(db, lease));
+    if (row.job.state() == v1::SUCCEEDED && IsSameAttempt(row, lease)) return std::move(row.job);
+    ABSL_RETURN_IF_ERROR(CheckHeld(row, lease));
+    if (!row.job.has_statistics()) return absl::InternalError(absl::StrCat(lease.job, " is no statistics job"));
+    if (!samples_digest.empty()) ABSL_RETURN_IF_ERROR(NameBlob(db, *blobs_, samples_digest).status());
+    *row.job.mutable_statistics_result() = result;
+    row.samples = samples_digest;
+    row.job.mutable_progress()->set_fraction(1);
+    ABSL_RETURN_IF_ERROR(End(db, row, v1::SUCCEEDED, now));
+    return std::move(row.job);
+  });
+}
+
+absl::StatusOr<std::string> RegistryImpl::SamplesOf(const JobName& name) {
+  return Read([&](Database& db) -> absl::StatusOr<std::string> {
+    ABSL_ASSIGN_OR_RETURN(const JobRow row, LoadJob(db, name));
+    if (!row.samples.empty()) return row.samples;
+    if (row.job.state() == v1::SUCCEEDED) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "job '", name.ToString(),
+          "' has no samples: ", row.job.has_statistics() ? "they were not asked for" : "it trained a model"));
+    }
+    return absl::FailedPreconditionError(absl::StrCat("job '", name.ToString(), "' is ",
+                                                      v1::JobState_Name(row.job.state()),
+                                                      ": it has samples once it has SUCCEEDED"));
   });
 }
 

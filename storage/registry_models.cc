@@ -149,6 +149,16 @@ absl::Status RegistryImpl::DeleteVersion(const Caller& caller, const ModelName& 
                                                         "' is what alias '", alias,
                                                         "' points at: move or remove the alias first"));
     }
+    Statement needed(db,
+                     "SELECT project, job FROM job_versions JOIN jobs ON jobs.id = job_id WHERE model_id = ? AND "
+                     "number = ? LIMIT 1",
+                     row.id, number);
+    ABSL_ASSIGN_OR_RETURN(const bool is_needed, needed.Step());
+    if (is_needed) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "version ", number, " of '", name.ToString(), "' is needed by job '",
+          JobName{needed.Text(0), needed.Text(1)}.ToString(), "', which has not ended: wait for it or cancel it"));
+    }
     ABSL_RETURN_IF_ERROR(db.Run("DELETE FROM versions WHERE model_id = ? AND number = ?", row.id, number));
     return google::protobuf::Empty();
   };

@@ -22,6 +22,8 @@ constexpr const char* kQueries[] = {
     "WHERE state > 2 AND EXISTS (SELECT 1 FROM checkpoints WHERE job_id = jobs.id)",
     "SELECT 'job projects/' || project || '/jobs/' || job || ': a checkpoint is newer than the newest' FROM jobs "
     "WHERE EXISTS (SELECT 1 FROM checkpoints WHERE job_id = jobs.id AND sequence > checkpoint_sequence)",
+    "SELECT 'job projects/' || project || '/jobs/' || job || ': ended and still holds versions' FROM jobs "
+    "WHERE state > 2 AND EXISTS (SELECT 1 FROM job_versions WHERE job_id = jobs.id)",
 };
 
 absl::Status RunQueries(Database& db, Problems& problems) {
@@ -104,7 +106,9 @@ constexpr char kNamedBlobs[] =
     "(SELECT 'part ' || revision || ' of projects/' || project || '/datasets/' || dataset FROM parts JOIN datasets ON "
     "datasets.id = dataset_id WHERE parts.digest = blobs.digest LIMIT 1), "
     "(SELECT 'checkpoint of projects/' || project || '/jobs/' || job FROM checkpoints JOIN jobs ON jobs.id = job_id "
-    "WHERE checkpoints.digest = blobs.digest LIMIT 1), 'unused') FROM blobs ORDER BY digest";
+    "WHERE checkpoints.digest = blobs.digest LIMIT 1), "
+    "(SELECT 'samples of projects/' || project || '/jobs/' || job FROM jobs WHERE samples = blobs.digest LIMIT 1), "
+    "'unused') FROM blobs ORDER BY digest";
 
 }  // namespace
 
@@ -116,6 +120,8 @@ absl::StatusOr<std::vector<std::string>> RegistryImpl::Verify() {
     ABSL_RETURN_IF_ERROR(CheckRecords<v1::Project>(db, "SELECT 'project ' || project, record FROM projects", problems));
     ABSL_RETURN_IF_ERROR(CheckRecords<v1::Dataset>(db, "SELECT 'dataset ' || dataset, record FROM datasets", problems));
     ABSL_RETURN_IF_ERROR(CheckRecords<v1::Job>(db, "SELECT 'job ' || job, record FROM jobs", problems));
+    ABSL_RETURN_IF_ERROR(CheckRecords<v1::StatisticsResult>(
+        db, "SELECT 'the result of job ' || job, result FROM jobs WHERE result IS NOT NULL", problems));
     ABSL_RETURN_IF_ERROR(CheckRecords<v1::Model>(db, "SELECT 'model ' || model, record FROM models", problems));
     ABSL_RETURN_IF_ERROR(CheckVersions(db, problems));
     ABSL_RETURN_IF_ERROR(CheckDatasetDigests(db, problems));

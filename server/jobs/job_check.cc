@@ -23,46 +23,61 @@ std::vector<std::string> ColumnsOf(const v1::Dataset& dataset) {
   return names;
 }
 
-// The parameters a job keeps, in order.
-std::vector<std::string> ParametersOf(const v1::Job& job, const v1::Dataset& dataset) {
-  const auto& chosen = job.training().parameters();
-  if (chosen.empty()) return ColumnsOf(dataset);
-  return {chosen.begin(), chosen.end()};
+// The spec that `auto` chose must be one it compared.
+bool WasChosen(const v1::EstimatorSpec& spec, const v1::TrainingSummary& training) {
+  for (const v1::Candidate& candidate : training.compared()) {
+    if (candidate.chosen() && candidate.spec().family_case() == spec.family_case()) return true;
+  }
+  return false;
 }
 
-// What the trainer decides from the data (the batch size, maps of the parameters nobody named) is its own;
-// all else must be as asked.
-bool SameSpec(const v1::EstimatorSpec& asked, v1::EstimatorSpec trained) {
+// What was asked for must be as asked; what was left open is the trainer's own: the batch size, maps of the parameters
+// nobody named, the number of pieces, the blocks, the family if it was `auto`.
+bool SameSpec(v1::EstimatorSpec asked, const v1::ModelVersion& made) {
+  v1::EstimatorSpec trained = made.spec();
   for (const auto& [name, map] : asked.parameter_maps()) {
     const auto found = trained.parameter_maps().find(name);
     if (map != v1::PARAMETER_MAP_UNSPECIFIED && (found == trained.parameter_maps().end() || found->second != map)) {
       return false;
     }
   }
-  *trained.mutable_parameter_maps() = asked.parameter_maps();
-  if (!asked.training().has_batch_size() && trained.has_training()) trained.mutable_training()->clear_batch_size();
-  return MessageDifferencer::Equals(asked, trained);
+  asked.clear_parameter_maps();
+  trained.clear_parameter_maps();
+  if (asked.training().answer() == v1::ANSWER_UNSPECIFIED && asked.has_training()) {
+    asked.mutable_training()->clear_answer();
+  }
+  if (asked.has_auto_() && !trained.has_auto_()) {
+    if (!WasChosen(trained, made.training())) return false;
+    asked.clear_auto_();
+    // A search may have settled on other options of training.
+    if (asked.has_training()) {
+      asked.mutable_training()->clear_learning_rate();
+      asked.mutable_training()->clear_batch_size();
+    }
+  }
+  MessageDifferencer differencer;
+  differencer.set_scope(MessageDifferencer::PARTIAL);
+  return differencer.Compare(asked, trained);
 }
 
 }  // namespace
 
-absl::StatusOr<DatasetName> DatasetOf(const v1::Job& job) {
-  if (!job.has_training()) return absl::InvalidArgumentError("job has no work, expected its field training to be set");
-  return DatasetName::Parse(job.training().dataset());
+std::vector<std::string> ParametersOf(const v1::TrainingJob& training, const v1::Dataset& dataset) {
+  if (training.parameters().empty()) return ColumnsOf(dataset);
+  return {training.parameters().begin(), training.parameters().end()};
 }
 
-absl::StatusOr<v1::Job> CheckNewJob(const ProjectName& parent, const v1::Job& job, const v1::Dataset& dataset) {
-  ABSL_ASSIGN_OR_RETURN(const ModelName model, ModelName::Parse(job.training().model()));
+absl::StatusOr<v1::TrainingJob> CheckTraining(const ProjectName& parent, const v1::TrainingJob& training,
+                                              const v1::Dataset& dataset) {
+  ABSL_ASSIGN_OR_RETURN(const ModelName model, ModelName::Parse(training.model()));
   if (model.project != parent.project) {
-    return absl::InvalidArgumentError(absl::StrCat("model is ", job.training().model(), ", expected one of the job's ",
+    return absl::InvalidArgumentError(absl::StrCat("model is ", training.model(), ", expected one of the job's ",
                                                    "own project, ", parent.ToString(), "/models/..."));
   }
-  v1::Job checked;
-  v1::TrainingJob& training = *checked.mutable_training();
-  training = job.training();
-  training.clear_dataset_revision();
-  ABSL_ASSIGN_OR_RETURN(*training.mutable_spec(),
-                        CompleteSpec(job.training().spec(), dataset, ParametersOf(job, dataset)));
+  v1::TrainingJob checked = training;
+  checked.clear_dataset_revision();
+  ABSL_ASSIGN_OR_RETURN(*checked.mutable_spec(),
+                        CompleteSpec(training.spec(), dataset, ParametersOf(training, dataset)));
   return checked;
 }
 
@@ -92,11 +107,15 @@ absl::StatusOr<v1::ModelVersion> CheckArtifact(const v1::Job& job, const v1::Dat
   }
   std::vector<std::string> names;
   for (const v1::Parameter& parameter : made.signature().parameters()) names.push_back(parameter.name());
-  const std::vector<std::string> expected = ParametersOf(job, dataset);
+  const std::vector<std::string> expected = ParametersOf(job.training(), dataset);
   if (names != expected) {
     return differs("list of parameters", absl::StrJoin(names, ", "), absl::StrJoin(expected, ", "));
   }
-  if (!SameSpec(job.training().spec(), made.spec())) {
+  if (made.signature().prior_model() != job.training().prior_model()) {
+    return differs("prior_model", made.signature().prior_model().empty() ? "none" : made.signature().prior_model(),
+                   job.training().prior_model().empty() ? "none" : job.training().prior_model());
+  }
+  if (!SameSpec(job.training().spec(), made)) {
     return differs("spec", made.spec().ShortDebugString(), job.training().spec().ShortDebugString());
   }
   return made;

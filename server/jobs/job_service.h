@@ -1,4 +1,4 @@
-// JobService over the job board: names are parsed here, everything else is the board's.
+// JobService over the job board: names are parsed here, samples are read here, everything else is the board's.
 #ifndef CREAMERY_SERVER_JOBS_JOB_SERVICE_H_
 #define CREAMERY_SERVER_JOBS_JOB_SERVICE_H_
 
@@ -10,8 +10,8 @@
 
 namespace creamery {
 
-// Thread-safe. `board` and what `rpc` points at must outlive it.
-std::unique_ptr<grpc::Service> MakeJobService(const RpcRuntime& rpc, JobBoard& board);
+// Thread-safe. What it is given must outlive it, and so must what `rpc` points at.
+std::unique_ptr<grpc::Service> MakeJobService(const RpcRuntime& rpc, JobBoard& board, Registry& registry);
 
 }  // namespace creamery
 

@@ -1,5 +1,6 @@
 #include "server/jobs/match_queue.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "proto/support/timestamps.h"
@@ -9,19 +10,33 @@ namespace creamery {
 
 MatchQueue::JobKey MatchQueue::KeyOf(const v1::Job& job) { return {FromTimestamp(job.create_time()), job.name()}; }
 
+void MatchQueue::AddJob(const v1::Job& job) { jobs_[FamilyOf(job)][KeyOf(job)] = job; }
+
+void MatchQueue::RemoveJob(const v1::Job& job) {
+  const auto family = jobs_.find(FamilyOf(job));
+  if (family == jobs_.end()) return;
+  family->second.erase(KeyOf(job));
+  if (family->second.empty()) jobs_.erase(family);
+}
+
 MatchQueue::Worker MatchQueue::TakeMatch(v1::Job* job) {
+  auto oldest = jobs_.end();
+  auto chosen = workers_.end();
   for (auto queued = jobs_.begin(); queued != jobs_.end(); ++queued) {
-    const std::string family = FamilyOf(queued->second);
-    for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
-      if ((*worker)->withdrawn() || !(*worker)->Fits(family)) continue;
-      Worker taken = *worker;
-      *job = queued->second;
-      workers_.erase(worker);
-      jobs_.erase(queued);
-      return taken;
-    }
+    if (oldest != jobs_.end() && oldest->second.begin()->first < queued->second.begin()->first) continue;
+    const auto worker = std::find_if(workers_.begin(), workers_.end(), [&queued](const Worker& waiting) {
+      return !waiting->withdrawn() && waiting->Fits(queued->first);
+    });
+    if (worker == workers_.end()) continue;
+    oldest = queued;
+    chosen = worker;
   }
-  return nullptr;
+  if (chosen == workers_.end()) return nullptr;
+  Worker taken = *chosen;
+  *job = oldest->second.begin()->second;
+  workers_.erase(chosen);
+  RemoveJob(*job);
+  return taken;
 }
 
 std::vector<MatchQueue::Worker> MatchQueue::TakeOverdue(absl::Time now) {

@@ -20,8 +20,8 @@ class MatchQueue {
   using Worker = std::shared_ptr<WaitingWorker>;
 
   // A job that is QUEUED; again is the same.
-  void AddJob(const v1::Job& job) { jobs_[KeyOf(job)] = job; }
-  void RemoveJob(const v1::Job& job) { jobs_.erase(KeyOf(job)); }
+  void AddJob(const v1::Job& job);
+  void RemoveJob(const v1::Job& job);
 
   void AddWorker(Worker worker) { workers_.push_back(std::move(worker)); }
   // A worker whose job went away: it keeps its place.
@@ -37,7 +37,8 @@ class MatchQueue {
   using JobKey = std::pair<absl::Time, std::string>;
   static JobKey KeyOf(const v1::Job& job);
 
-  std::map<JobKey, v1::Job> jobs_;
+  // By family (empty: statistics), so that a match costs no more when thousands of jobs wait; no entry is empty.
+  std::map<std::string, std::map<JobKey, v1::Job>> jobs_;
   std::deque<Worker> workers_;
 };
 

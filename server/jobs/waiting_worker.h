@@ -1,4 +1,4 @@
-// A worker that waits for a job, until it is answered or leaves.
+// A worker, or a thread that runs statistics, that waits for a job, until it is answered or leaves.
 #ifndef CREAMERY_SERVER_JOBS_WAITING_WORKER_H_
 #define CREAMERY_SERVER_JOBS_WAITING_WORKER_H_
 
@@ -21,9 +21,21 @@ class WaitingWorker {
   WaitingWorker(v1::WorkerDescription worker, absl::Time until, JobBoard::LeaseListener listener)
       : worker_(std::move(worker)), until_(until), listener_(std::move(listener)) {}
 
-  const v1::WorkerDescription& worker() const { return worker_; }
+  // A thread of the server that runs statistics; no worker becomes one by what it says of itself.
+  static std::shared_ptr<WaitingWorker> ForStatistics(const std::string& name, absl::Time until,
+                                                      JobBoard::LeaseListener listener) {
+    v1::WorkerDescription runner;
+    runner.set_name(name);
+    auto waiting = std::make_shared<WaitingWorker>(std::move(runner), until, std::move(listener));
+    waiting->statistics_ = true;
+    return waiting;
+  }
+
+  const std::string& name() const { return worker_.name(); }
   absl::Time until() const { return until_; }
+  // `family` of a training; empty: a statistics job.
   bool Fits(const std::string& family) const {
+    if (family.empty()) return statistics_;
     for (const std::string& own : worker_.families()) {
       if (own == family) return true;
     }
@@ -51,6 +63,7 @@ class WaitingWorker {
  private:
   const v1::WorkerDescription worker_;
   const absl::Time until_;
+  bool statistics_ = false;  // constant once it waits
   Mutex mu_;
   JobBoard::LeaseListener listener_ ABSL_GUARDED_BY(mu_);
 };

@@ -67,7 +67,7 @@ class RegistryFixture : public ::testing::Test {
     v1::Job job;
     job.mutable_training()->set_model("projects/planck/models/cosmo");
     job.mutable_training()->set_dataset("projects/planck/datasets/chain");
-    return JobName::Parse(registry_->CreateJob(ada_, {"planck"}, job).value().name()).value();
+    return JobName::Parse(registry_->CreateJob(ada_, {"planck"}, {job, {}}).value().name()).value();
   }
 
   LeaseKey Start(const JobName& name, const std::string& token) {

@@ -29,7 +29,7 @@ TEST_F(RegistryJobsTest, AJobPinsTheRevisionAndItsIdSortsByTime) {
   request.mutable_training()->set_model("projects/planck/models/cosmo");
   request.mutable_training()->set_dataset("projects/planck/datasets/chain");
   request.mutable_training()->set_dataset_revision(77);  // output only
-  ASSERT_OK_AND_ASSIGN(const v1::Job second, registry_->CreateJob({"ada", "", "", later_}, {"planck"}, request));
+  ASSERT_OK_AND_ASSIGN(const v1::Job second, registry_->CreateJob({"ada", "", "", later_}, {"planck"}, {request, {}}));
   EXPECT_EQ(second.state(), v1::QUEUED);
   EXPECT_EQ(second.creator(), "ada");
   EXPECT_EQ(second.training().dataset_revision(), 2);
@@ -50,25 +50,25 @@ TEST_F(RegistryJobsTest, AJobPinsTheRevisionAndItsIdSortsByTime) {
 
 TEST_F(RegistryJobsTest, AJobNeedsADatasetWithRowsAndAModelOfItsProject) {
   v1::Job job;
-  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, job), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, {job, {}}), HasCode(absl::StatusCode::kInvalidArgument));
   job.mutable_training()->set_model("projects/planck/models/cosmo");
   job.mutable_training()->set_dataset("projects/planck/datasets/nothing");
-  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, job), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, {job, {}}), HasCode(absl::StatusCode::kNotFound));
   ASSERT_THAT(registry_->CreateDataset(ada_, {"planck", "empty"}, Schema()), IsOk());
   job.mutable_training()->set_dataset("projects/planck/datasets/empty");
-  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, job),
+  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, {job, {}}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no rows")));
   job.mutable_training()->set_dataset("projects/planck/datasets/chain");
   job.mutable_training()->set_model("projects/desi/models/cosmo");
-  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, job), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(registry_->CreateJob(ada_, {"planck"}, {job, {}}), HasCode(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(RegistryJobsTest, ARepeatedCreateMakesOneJob) {
   v1::Job job;
   job.mutable_training()->set_model("projects/planck/models/cosmo");
   job.mutable_training()->set_dataset("projects/planck/datasets/chain");
-  ASSERT_OK_AND_ASSIGN(const v1::Job first, registry_->CreateJob(Request("r", "x"), {"planck"}, job));
-  ASSERT_OK_AND_ASSIGN(const v1::Job again, registry_->CreateJob(Request("r", "x"), {"planck"}, job));
+  ASSERT_OK_AND_ASSIGN(const v1::Job first, registry_->CreateJob(Request("r", "x"), {"planck"}, {job, {}}));
+  ASSERT_OK_AND_ASSIGN(const v1::Job again, registry_->CreateJob(Request("r", "x"), {"planck"}, {job, {}}));
   EXPECT_EQ(first.name(), again.name());
   EXPECT_THAT(registry_->JobsInState(v1::QUEUED).value(), SizeIs(1));
 }

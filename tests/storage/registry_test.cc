@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/digest.h"
+#include "storage/database.h"
 #include "tests/storage/registry_fixture.h"
 
 namespace creamery {
@@ -237,7 +238,7 @@ TEST_F(RegistryTest, AFileOfANewerProgramIsRefusedAndLeftAlone) {
   Tamper("PRAGMA user_version = 1000");
   EXPECT_THAT(Registry::Open(directory_.path() + "/data", options_),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("start the newer program")));
-  Tamper("PRAGMA user_version = 1");
+  Tamper("PRAGMA user_version = " + std::to_string(Migrations().size()));
   Reopen();
   EXPECT_THAT(registry_->GetProject({"planck"}), IsOk());
 }

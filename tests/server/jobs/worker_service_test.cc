@@ -35,7 +35,7 @@ class WorkerServiceTest : public RegistryFixture {
     auth_.AddToken("a-token-of-a-worker", "kestrel", Role::kWorker);
     ASSERT_OK_AND_ASSIGN(board_, JobBoard::Create(*registry_, JobBoard::Options()));
     const RpcRuntime rpc{&auth_, &disk_, &disk_};
-    jobs_service_ = MakeJobService(rpc, *board_);
+    jobs_service_ = MakeJobService(rpc, *board_, *registry_);
     worker_service_ = MakeWorkerService(rpc, *board_, *registry_);
     grpc::ServerBuilder builder;
     builder.RegisterService(jobs_service_.get());
