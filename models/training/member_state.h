@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 
 namespace creamery {
 
-// One member in training. Losses are in the parameters' units, natural log.
+// One network in training: a member's, or that of one of its pieces. Losses are in the parameters' units, natural log.
 struct MemberState {
   std::vector<float> weights;
   std::vector<float> first_moment;  // Adam's
@@ -32,17 +33,17 @@ struct MemberState {
   bool finished = false;
 };
 
-// A whole training: its finished members, then perhaps one in training.
+// A whole training: every network begun so far, by its path ("member0/piece1").
 struct TrainingState {
-  std::vector<MemberState> members;
-  double seconds = 0;  // wall-clock over all attempts
+  std::map<std::string, MemberState> networks;
+  std::map<std::string, std::string> failures;  // path -> why training it came to an end
+  double seconds = 0;                           // wall-clock over all attempts
 };
 
 // A checkpoint: a safetensors file. `identity` tells trainings apart (job, data, spec).
 std::string WriteCheckpoint(const TrainingState& state, absl::string_view identity);
-// DATA_LOSS for a malformed file, one of another training, or vectors not of `num_weights` numbers.
-absl::StatusOr<TrainingState> ReadCheckpoint(absl::string_view bytes, absl::string_view identity, int64_t num_weights,
-                                             int64_t members);
+// DATA_LOSS for a malformed file, or one of another training.
+absl::StatusOr<TrainingState> ReadCheckpoint(absl::string_view bytes, absl::string_view identity);
 
 }  // namespace creamery
 

@@ -12,7 +12,7 @@ namespace creamery {
 
 absl::StatusOr<std::string> Train(const TrainingInput& input, const TrainingHooks& hooks) {
   return GuardTorch([&]() -> absl::StatusOr<std::string> {
-    at::set_num_threads(hooks.threads);
+    at::set_num_threads(1);  // networks are small: threads go to whole ones (ForEach)
     ABSL_ASSIGN_OR_RETURN(TrainingRun run, TrainingRun::Start(input, hooks));
     ABSL_RETURN_IF_ERROR(run.TrainMembers());
     return run.Finish();

@@ -23,7 +23,7 @@ struct TrainingInput {
   RowBlock rows;        // all of its rows, in order
 };
 
-// How a training talks to whoever runs it. Every function may be empty.
+// How a training talks to whoever runs it. Every function may be empty; they are called one at a time, from any thread.
 struct TrainingHooks {
   StopToken stop;  // looked at before every gradient step; then Train returns its status
   std::function<void(const v1::Progress&)> progress;  // after every epoch
@@ -32,7 +32,7 @@ struct TrainingHooks {
   std::function<bool()> checkpoint_due;
   std::function<absl::Status(std::string)> checkpoint;
   std::string resume_from;  // bytes of a checkpoint of the same job, or empty
-  int threads = 1;          // of LibTorch, for the whole process; weights may depend on it in the last bits
+  int threads = 1;          // networks trained side by side, each on one thread; the weights do not depend on it
 };
 
 // Trains; returns the artifact's bytes, to be read with LoadEstimator.

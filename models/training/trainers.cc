@@ -1,34 +1,22 @@
 #include "models/training/trainers.h"
 
+#include "models/training/auto.h"
+#include "models/training/blocks.h"
+#include "models/training/flow.h"
+#include "models/training/kde.h"
+#include "models/training/piecewise.h"
 #include "models/training/trainer.h"
 
 namespace creamery {
 namespace {
 
-FlowShape MafShape(const v1::EstimatorSpec& spec, int64_t d) {
-  const v1::MafSpec& maf = spec.maf();
-  FlowShape shape;
-  shape.kind = AutoregressiveLayer::Kind::kAffine;
-  shape.d = d;
-  shape.transforms = maf.transforms();
-  shape.hidden_units.assign(maf.hidden_units().begin(), maf.hidden_units().end());
-  return shape;
-}
-
-FlowShape NsfShape(const v1::EstimatorSpec& spec, int64_t d) {
-  const v1::NsfSpec& nsf = spec.nsf();
-  FlowShape shape;
-  shape.kind = AutoregressiveLayer::Kind::kSpline;
-  shape.d = d;
-  shape.transforms = nsf.transforms();
-  shape.hidden_units.assign(nsf.hidden_units().begin(), nsf.hidden_units().end());
-  shape.bins = nsf.bins();
-  return shape;
-}
-
 constexpr Trainer kTrainers[] = {
-    {"maf", v1::EstimatorSpec::kMaf, &MafShape},
-    {"nsf", v1::EstimatorSpec::kNsf, &NsfShape},
+    {"maf", v1::EstimatorSpec::kMaf, nullptr, &FitFlow, &VaryFlow},
+    {"nsf", v1::EstimatorSpec::kNsf, nullptr, &FitFlow, &VaryFlow},
+    {"kde", v1::EstimatorSpec::kKde, nullptr, &FitKde, &VaryKde},
+    {"piecewise", v1::EstimatorSpec::kPiecewise, &PiecewiseCandidates, &FitPiecewise, &VaryPiecewise},
+    {"blocks", v1::EstimatorSpec::kBlocks, nullptr, &FitBlocks, &VaryBlocks},
+    {"auto", v1::EstimatorSpec::kAuto, &AutoCandidates, nullptr, nullptr},
 };
 
 }  // namespace

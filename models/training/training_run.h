@@ -1,21 +1,20 @@
-// One training from rows to an artifact: the members one after another, then their comparison.
+// One training from rows to an artifact: candidates compared where there is a choice, then the members.
 #ifndef CREAMERY_MODELS_TRAINING_TRAINING_RUN_H_
 #define CREAMERY_MODELS_TRAINING_TRAINING_RUN_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
-#include "creamery/v1/estimator_spec.pb.h"
-#include "models/plan/plan.h"
+#include "creamery/v1/model.pb.h"
 #include "models/data_preparation.h"
-#include "models/training/flow_network.h"
-#include "models/training/member_state.h"
+#include "models/densities/density_tree.h"
+#include "models/training/comparison.h"
+#include "models/training/network_states.h"
 #include "models/training/trainer.h"
-#include "models/training/training_loop.h"
 
 namespace creamery {
 
@@ -25,7 +24,7 @@ class TrainingRun {
   // Checks the spec, prepares the data and reads the checkpoint, if any.
   static absl::StatusOr<TrainingRun> Start(const TrainingInput& input, const TrainingHooks& hooks);
 
-  // Trains the members that are not finished.
+  // Compares, then trains every member of the best.
   absl::Status TrainMembers();
   // Evaluates every member on all rows, chooses the one that answers and writes the artifact.
   absl::StatusOr<std::string> Finish();
@@ -33,24 +32,31 @@ class TrainingRun {
  private:
   TrainingRun(const TrainingInput& input, const TrainingHooks& hooks) : input_(&input), hooks_(&hooks) {}
 
-  absl::Status TrainOne(int64_t member);
-  absl::Status AfterEpoch(int64_t member, const MemberState& state, int64_t first_step, absl::Time began);
-  absl::StatusOr<Plan> MemberColumns(int64_t member) const;
-  std::vector<int64_t> RowsOf(int64_t member, bool held_out) const;
-  FlowNetwork Network(int64_t member) const { return FlowNetwork(shape_, spec_.training().seed(), member); }
-  v1::Progress MakeProgress(int64_t member, const MemberState& state, double steps_per_second) const;
+  absl::StatusOr<DensityTree> FitMember(int64_t member, const v1::EstimatorSpec& spec, const std::string& path,
+                                        const std::string& stage, int64_t threads);
+  // Member 0 of contenders [begin, end): their densities or their failures.
+  absl::Status FitContenders(size_t begin, size_t end);
+  absl::Status Compare(const std::vector<v1::EstimatorSpec>& candidates);
+  // Members `first` and later.
+  absl::Status FitMembers(int64_t first, const v1::EstimatorSpec& spec, const std::string& path);
+  // Trains the best to the end; the next best where that fails.
+  absl::Status FitBest();
+  void AddTrials();
+  // Whether `status` is of a candidate's own making and not the end of the training.
+  bool IsFailure(const absl::Status& status) const;
+
+  int64_t members() const { return spec_.training().members(); }
   void Describe(v1::ModelVersion& description) const;
-  double Seconds() const { return state_.seconds + absl::ToDoubleSeconds(absl::Now() - began_); }
+  absl::Status DescribeMembers(absl::Span<const double> log_q, v1::TrainingSummary& training) const;
 
   const TrainingInput* input_;
   const TrainingHooks* hooks_;
   v1::EstimatorSpec spec_;  // complete
-  std::string identity_;    // what a checkpoint must belong to
-  FlowShape shape_;
   PreparedData data_;
-  TrainingState state_;
-  absl::Time began_;
-  std::vector<Plan> plans_;  // of the members so far, layers included once a member is finished
+  std::unique_ptr<NetworkStates> states_;
+  std::vector<Contender> contenders_;  // empty if there was no choice
+  std::string path_;                   // of the networks of `trees_`
+  std::vector<DensityTree> trees_;     // of the members
 };
 
 }  // namespace creamery

@@ -1,0 +1,108 @@
+// TrainingRun::Finish: what a training says of itself, and the artifact.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "models/families.h"
+#include "models/statistics/held_out.h"
+#include "models/training/member_rows.h"
+#include "models/training/parallel.h"
+#include "models/training/training_run.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+// Weighted mean of -log_q over the rows `use`, natural log.
+double MeanLoss(const PreparedData& data, absl::Span<const double> log_q, const std::vector<int64_t>& use) {
+  double sum = 0;
+  double total = 0;
+  for (const int64_t row : use) {
+    sum -= data.weight[row] * log_q[row];
+    total += data.weight[row];
+  }
+  return sum / total;
+}
+
+}  // namespace
+
+void TrainingRun::Describe(v1::ModelVersion& description) const {
+  const v1::Dataset& dataset = input_->dataset;
+  *description.mutable_spec() = spec_;
+  v1::Signature& signature = *description.mutable_signature();
+  for (const v1::Parameter& parameter : data_.parameters) *signature.add_parameters() = parameter;
+  for (const v1::Parameter& parameter : dataset.parameters()) {
+    const bool kept = std::any_of(data_.parameters.begin(), data_.parameters.end(),
+                                  [&](const v1::Parameter& other) { return other.name() == parameter.name(); });
+    if (!kept && !parameter.derived()) signature.add_marginalised(parameter.name());
+  }
+  signature.set_prior_model(input_->job.training().prior_model());
+  signature.add_abilities(v1::DENSITY);
+  v1::TrainingSummary& training = *description.mutable_training();
+  training.set_job(input_->job.name());
+  training.set_dataset(dataset.name());
+  training.set_dataset_revision(dataset.revision());
+  training.set_dataset_digest(dataset.digest());
+  training.set_row_kind(dataset.row_kind());
+  training.set_num_rows(data_.n());
+  training.set_num_rows_dropped(data_.num_dropped);
+  training.set_build(TrainingBuild());
+  if (!contenders_.empty()) {
+    for (v1::Candidate& candidate : creamery::Describe(contenders_, RowsOfMember(data_, 0), dataset.row_kind())) {
+      *training.add_compared() = std::move(candidate);
+    }
+  }
+  if (dataset.has_log_evidence()) *description.mutable_log_evidence() = dataset.log_evidence();
+}
+
+absl::Status TrainingRun::DescribeMembers(absl::Span<const double> log_q, v1::TrainingSummary& training) const {
+  const int64_t n = data_.n();
+  std::vector<int64_t> all(n);
+  for (int64_t i = 0; i < n; ++i) all[i] = i;
+  for (int64_t k = 0; k < members(); ++k) {
+    const absl::Span<const double> row = log_q.subspan(k * n, n);
+    const MemberRows rows = RowsOfMember(data_, k);
+    const NetworkStates::Epochs epochs = states_->EpochsOf(absl::StrCat(path_, "member", k));
+    v1::MemberSummary& summary = *training.add_members();
+    summary.set_epochs(static_cast<int32_t>(epochs.epoch));
+    summary.set_best_epoch(static_cast<int32_t>(epochs.best_epoch));
+    summary.set_train_loss(MeanLoss(data_, row, rows.train));
+    summary.set_held_out_loss(MeanLoss(data_, row, rows.held_out));
+    summary.set_mean_log_prob(-MeanLoss(data_, row, all));
+    if (summary.held_out_loss() < training.members(training.answering_member()).held_out_loss()) {
+      training.set_answering_member(static_cast<int32_t>(k));
+    }
+  }
+  HeldOutInput held_out;
+  held_out.kind = input_->dataset.row_kind();
+  held_out.members = members();
+  held_out.log_q = log_q;
+  held_out.fold = data_.fold;
+  held_out.weight = data_.weight;
+  held_out.chain = data_.chain;
+  held_out.log_likelihood = input_->rows.log_likelihood;
+  held_out.log_likelihood_birth = input_->rows.log_likelihood_birth;
+  held_out.dataset_row = data_.dataset_row;
+  held_out.seed = spec_.training().seed();
+  ABSL_ASSIGN_OR_RETURN(*training.mutable_held_out(), ComputeHeldOut(held_out));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> TrainingRun::Finish() {
+  const int64_t n = data_.n();
+  v1::ModelVersion description;
+  Describe(description);
+  v1::TrainingSummary& training = *description.mutable_training();
+  std::vector<double> log_q(members() * n);
+  ABSL_RETURN_IF_ERROR(ForEach(members(), hooks_->threads, [&](int64_t k) {
+    return MakeDensity(trees_[k])->LogProb(data_.theta, absl::MakeSpan(log_q).subspan(k * n, n), hooks_->stop);
+  }));
+  ABSL_RETURN_IF_ERROR(DescribeMembers(log_q, training));
+  Safetensors artifact;
+  for (int64_t k = 0; k < members(); ++k) WriteDensityTree(trees_[k], MemberPrefix(k), artifact);
+  training.set_seconds(states_->Seconds());
+  WriteDescription(description, artifact);
+  return artifact.Serialize();
+}
+
+}  // namespace creamery
