@@ -1,6 +1,7 @@
 #include "models/densities/flow_density.h"
 
 #include "models/densities/contraction.h"
+#include "models/plan/gradient.h"
 #include "models/plan/interpreter.h"
 
 namespace creamery {
@@ -15,9 +16,9 @@ absl::Status FlowDensity::PriorTransform(absl::Span<const double> u, absl::Span<
   return PlanInverse(plan_, u, theta, stop);
 }
 
-absl::Status FlowDensity::LogProbGradient(absl::Span<const double>, absl::Span<double>, absl::Span<double>,
-                                          const StopToken&) const {
-  return absl::UnimplementedError("the gradient of a flow is not there yet");
+absl::Status FlowDensity::LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob,
+                                          absl::Span<double> gradient, const StopToken& stop) const {
+  return PlanLogProbGradient(plan_, theta, log_prob, gradient, stop);
 }
 
 absl::Status FlowDensity::InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,

@@ -56,13 +56,16 @@ class MaskedNetwork {
     return outputs_.data();
   }
 
- private:
+  // (units, lane): the activations of hidden layer `h` after all positions.
+  const std::vector<double>& hidden(size_t h) const { return hidden_[h]; }
+
   // Units of hidden layer `h` with degree <= `degree`.
   int64_t Known(size_t h, int64_t degree) const {
     const std::vector<int64_t>& degrees = layer_->degrees[h];
     return std::upper_bound(degrees.begin(), degrees.end(), degree) - degrees.begin();
   }
 
+ private:
   static void Accumulate(const Linear& linear, int64_t unit, const double* in, int64_t count, double* out) {
     double sum[B];
     for (int b = 0; b < B; ++b) sum[b] = linear.bias[unit];

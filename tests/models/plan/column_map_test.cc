@@ -94,6 +94,26 @@ TEST_P(ColumnMapTest, InverseUndoesForwardAndLadjIsTheDerivative) {
   }
 }
 
+TEST_P(ColumnMapTest, SlopesAreTheDerivativesOfTheSameBits) {
+  for (const double factor : {0.97, 1.0, 1.02}) {
+    const double theta = map_case_.inside * factor;
+    const MappedValue mapped = MapForward(map_, theta);
+    const MappedSlope slope = MapForwardSlope(map_, theta);
+    EXPECT_EQ(slope.y, mapped.y) << map_case_.name;
+    EXPECT_EQ(slope.ladj, mapped.ladj) << map_case_.name;
+    const double step = 1e-6 * std::fabs(theta);
+    const MappedValue above = MapForward(map_, theta + step);
+    const MappedValue below = MapForward(map_, theta - step);
+    // Rounding of 1e-15 over a relative step of 1e-6, and as much from the third derivative.
+    const double y_slope = (above.y - below.y) / (2 * step);
+    EXPECT_NEAR(slope.slope, y_slope, 1e-7 * std::fabs(y_slope)) << map_case_.name;
+    const double ladj_slope = (above.ladj - below.ladj) / (2 * step);
+    EXPECT_NEAR(slope.ladj_slope * std::fabs(theta), ladj_slope * std::fabs(theta),
+                1e-7 * (1 + std::fabs(ladj_slope * theta)))
+        << map_case_.name;
+  }
+}
+
 TEST_P(ColumnMapTest, NeverGivesNaNHoweverFarOut) {
   for (const double theta : {-1e308, -1e30, -100.0, -3.0, 0.0, 5e-324, 2.0, 5.0, 100.0, 1e30, 1e308}) {
     const MappedValue mapped = MapForward(map_, theta);
@@ -114,6 +134,15 @@ TEST_P(ColumnMapTest, InverseLandsStrictlyInsideTheBounds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ColumnMapTest, ::testing::Range(0, 16));
+
+TEST(ColumnMapEdgeTest, SlopesAreZeroBeyondBounds) {
+  ColumnMap box;
+  box.space = ColumnMap::Space::kProbit;
+  box.lower = -3;
+  box.upper = 5;
+  EXPECT_EQ(MapForwardSlope(box, 5).slope, 0);
+  EXPECT_EQ(MapForwardSlope(box, 6).ladj_slope, 0);
+}
 
 TEST(ColumnMapEdgeTest, DensityIsZeroAtAndBeyondBounds) {
   ColumnMap box;
