@@ -7,6 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/densities/mixture_density.h"
+#include "models/densities/prior_density.h"
+#include "models/densities/product_density.h"
 #include "models/statistics/pareto.h"
 #include "proto/support/array.h"
 #include "proto/support/rows.h"
@@ -23,6 +26,22 @@ constexpr double kFewRows = 100;
 // A round aims a little beyond the target, so that it is not missed by a hair for another round.
 constexpr double kMargin = 1.05;
 constexpr int64_t kSmallestRound = 16;
+
+std::shared_ptr<const Density> Borrow(const Density& density) {
+  return std::shared_ptr<const Density>(std::shared_ptr<const Density>(), &density);
+}
+
+// Where the parameters of the prior's model are among those of `signature`.
+absl::StatusOr<std::vector<int64_t>> ColumnsOfPrior(const MarginalPrior& prior, const v1::Signature& signature) {
+  std::vector<std::string> given;
+  std::vector<std::string> wanted;
+  for (const v1::Parameter& parameter : signature.parameters()) given.push_back(parameter.name());
+  for (const v1::Parameter& parameter : prior.model->description().signature().parameters()) {
+    wanted.push_back(parameter.name());
+  }
+  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
+  return std::vector<int64_t>(columns.begin(), columns.end());
+}
 
 }  // namespace
 
@@ -54,13 +73,7 @@ absl::StatusOr<std::vector<double>> LogPriorAt(const MarginalPrior& prior, const
     for (int64_t i = 0; i < n * d; ++i) log_prior[i / d] += LogPrior(prior.analytic[i % d], theta[i]);
     return log_prior;
   }
-  std::vector<std::string> given;
-  std::vector<std::string> wanted;
-  for (const v1::Parameter& parameter : signature.parameters()) given.push_back(parameter.name());
-  for (const v1::Parameter& parameter : prior.model->description().signature().parameters()) {
-    wanted.push_back(parameter.name());
-  }
-  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<int64_t> columns, ColumnsOfPrior(prior, signature));
   std::vector<double> reordered(theta.size());
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < d; ++j) reordered[i * d + j] = theta[i * d + columns[j]];
@@ -69,9 +82,22 @@ absl::StatusOr<std::vector<double>> LogPriorAt(const MarginalPrior& prior, const
   return log_prior;
 }
 
-absl::StatusOr<std::shared_ptr<const Density>> MakeProposal(const Estimator& model, const MarginalPrior&,
-                                                            double /*prior_fraction*/) {
-  return std::shared_ptr<const Density>(model.density(), [](const Density*) {});
+absl::StatusOr<std::shared_ptr<const Density>> MakeProposal(const Estimator& model, const MarginalPrior& prior,
+                                                            double prior_fraction) {
+  std::shared_ptr<const Density> density = Borrow(*model.density());
+  if (prior_fraction == 0) return density;
+  std::shared_ptr<const Density> of_prior;
+  if (prior.model == nullptr) {
+    of_prior = std::make_shared<PriorDensity>(prior.analytic);
+  } else {
+    // Its parameters may be in another order.
+    ABSL_ASSIGN_OR_RETURN(const std::vector<int64_t> columns, ColumnsOfPrior(prior, model.description().signature()));
+    of_prior =
+        std::make_shared<ProductDensity>(std::vector<std::shared_ptr<const Density>>{Borrow(*prior.model->density())},
+                                         std::vector<std::vector<int64_t>>{columns});
+  }
+  return std::make_shared<MixtureDensity>(std::vector<std::shared_ptr<const Density>>{of_prior, density},
+                                          std::vector<double>{prior_fraction, 1 - prior_fraction});
 }
 
 absl::StatusOr<RoundOptions> ParseRounds(double target_effective_size, int64_t max_points, int64_t round_size) {

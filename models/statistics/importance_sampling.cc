@@ -1,5 +1,6 @@
 #include "models/statistics/importance_sampling.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -50,7 +51,7 @@ void Estimate(const std::vector<double>& log_weight, v1::EvidenceResponse& respo
   v1::Estimate& log_z = *response.mutable_log_z();
   log_z.set_value(LogSumExp(log_weight) - std::log(n));
   // One point says nothing of its own error.
-  log_z.set_monte_carlo_error(n > 1 ? std::sqrt((1 / effective_size - 1 / n) * n / (n - 1)) : kInfinity);
+  log_z.set_monte_carlo_error(n > 1 ? std::sqrt(std::max(0.0, 1 / effective_size - 1 / n) * n / (n - 1)) : kInfinity);
   log_z.set_effective_size(effective_size);
   SetTotalError(log_z);
 }
