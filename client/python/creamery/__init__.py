@@ -10,6 +10,7 @@ Example:
 
 from typing import Type
 
+from creamery._chains import Chains, read_chains
 from creamery._client import Client
 from creamery._datasets import Dataset
 from creamery._errors import (
@@ -62,6 +63,7 @@ __all__ = [
     "BLOCKS",
     "CancelledError",
     "Candidate",
+    "Chains",
     "Client",
     "CreameryError",
     "CreameryWarning",
@@ -100,4 +102,5 @@ __all__ = [
     "Uniform",
     "UnimplementedError",
     "UnknownOptionError",
+    "read_chains",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays, _names, _priors
+from creamery import _arrays, _chains, _names, _priors
 from creamery._errors import CreameryError, InvalidArgumentError
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, dataset_service_pb2
@@ -181,6 +181,66 @@ class Datasets:
             if own_id:  # the empty dataset is certainly of this call: do not leave its name taken
                 self._delete_if_empty(full)
             raise
+
+    def upload_chains(
+        self,
+        name: str,
+        source: Any,
+        parameters: Optional[Sequence[str]] = None,
+        priors: Optional[Mapping[str, _priors.PriorLike]] = None,
+        *,
+        names: Optional[Sequence[str]] = None,
+        burn_in: Optional[Union[int, float]] = None,
+        log_likelihood: Optional[bool] = None,
+        stated_priors: bool = True,
+        **more: Any,
+    ) -> Dataset:
+        """Uploads the chains of a sampler: files by their root, or what the sampler returned; see `read_chains`.
+
+        Args:
+            name: `planck/chain`.
+            source: root of files of PolyChord, MultiNest, UltraNest, GetDist, MontePython or Cobaya; an HDF5 file of
+                emcee; samples of anesthetic or GetDist, results of dynesty or UltraNest, a sampler of emcee; or the
+                Chains of `read_chains`.
+            parameters: names of the parameters to upload, in order; default: all, derived ones too.
+            priors: by parameter, as for `upload`; they go before those that the files state.
+            names: names of the parameters, where the source has none.
+            burn_in: Markov chains: rows to drop from the start of each chain, or the share of it below 1.
+            log_likelihood: Markov chains: take the log-likelihoods along; default: where they are certain.
+            stated_priors: False leaves away priors and bounds that the files state.
+            more: further arguments of `upload`, such as `units`, `log_evidence` or `description`; they go before what
+                the files say.
+
+        Returns:
+            The dataset with its rows.
+
+        Raises:
+            FileNotFoundError: there are no chains that anesthetic knows.
+            ImportError: anesthetic is not installed; the message says what installs it.
+            AlreadyExistsError: the name is taken.
+
+        Example:
+            >>> client.datasets.upload_chains("planck/chain", "chains/planck", ["omegam", "sigma8"], burn_in=0.3)
+            <Dataset planck/chain: 4000 rows of omegam, sigma8; mcmc>
+        """
+        chains = _chains.read_chains(source, names, burn_in=burn_in, log_likelihood=log_likelihood)
+        if parameters is not None:
+            chains = chains.select(parameters)
+        chosen = {**(chains.priors if stated_priors else {}), **_priors.parse_all(priors or {})}
+        bounds = chains.bounds if stated_priors else {}
+        given: Dict[str, Any] = {
+            "weights": chains.weights,
+            "chain": chains.chain,
+            "log_likelihood": chains.log_likelihood,
+            "log_likelihood_birth": chains.log_likelihood_birth,
+            "log_evidence": chains.log_evidence,
+            "kind": chains.kind,
+            "labels": chains.labels,
+            "derived": [each for each in chains.derived if each not in chosen],
+            "bounds": {each: pair for each, pair in bounds.items() if each not in chosen},
+            "description": f"from {chains.source}" if chains.source else "",
+        }
+        return self.upload(name, chains.theta, list(chains.names), priors=chosen, **{**given, **more})
 
     def append(
         self,

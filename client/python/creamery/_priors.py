@@ -126,19 +126,28 @@ def from_proto(message: dataset_pb2.Prior) -> Prior:
     raise InvalidArgumentError("prior has no density that this client knows")
 
 
+def parse_all(priors: Mapping[str, PriorLike]) -> Dict[str, Prior]:
+    """Priors by parameter name; an error names the parameter.
+
+    Raises:
+        InvalidArgumentError: a prior cannot be read.
+    """
+    parsed = {}
+    for name, prior in priors.items():
+        try:
+            parsed[name] = parse(prior)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"parameter {name!r}: {error.message}") from None
+    return parsed
+
+
 def mapping_to_proto(priors: Mapping[str, PriorLike]) -> Dict[str, dataset_pb2.Prior]:
     """Messages by parameter name; an error names the parameter.
 
     Raises:
         InvalidArgumentError: a prior cannot be read.
     """
-    messages = {}
-    for name, prior in priors.items():
-        try:
-            messages[name] = to_proto(prior)
-        except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"parameter {name!r}: {error.message}") from None
-    return messages
+    return {name: to_proto(prior) for name, prior in parse_all(priors).items()}
 
 
 def log_density(priors: Sequence[Prior], theta: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""margarine 2.x: the class that its estimators share."""

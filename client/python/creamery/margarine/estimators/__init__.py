@@ -1,0 +1,1 @@
+"""margarine 2.x: the estimators, each in its module."""

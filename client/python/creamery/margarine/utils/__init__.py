@@ -1,0 +1,1 @@
+"""margarine 2.x: what its scripts call beside the estimators."""
