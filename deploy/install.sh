@@ -13,17 +13,17 @@ version=${VERSION_ID:-unknown}
 # The reference BLAS that LibTorch depends on trains four times slower than OpenBLAS; serial, since a worker has one thread.
 build_packages=(build-essential cmake ninja-build libtorch-dev libopenblas0-serial libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libabsl-dev libsqlite3-dev libssl-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
-  libbenchmark-dev)
+  libbenchmark-dev libhwy-dev)
 test_packages=(python3 python3-venv python3-pip openssl)
 case $version in
   12)
     test_packages+=(clang-format-14)
     run_packages=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libsqlite3-0 libssl3)
-    worker_packages=(libtorch1.13 libopenblas0-serial)
+    worker_packages=(libtorch1.13 libopenblas0-serial libhwy1)
     ;;
   13)
     run_packages=(ca-certificates libgrpc++1.51t64 libprotobuf32t64 libabsl20240722 libsqlite3-0 libssl3t64)
-    worker_packages=(libtorch2.6 libopenblas0-serial)
+    worker_packages=(libtorch2.6 libopenblas0-serial libhwy1t64)
     ;;
   *)
     echo "install.sh: this is ${PRETTY_NAME:-an unknown system}; Debian 12 and 13 are supported" >&2

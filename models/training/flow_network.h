@@ -47,6 +47,8 @@ class FlowNetwork {
   };
   Output Forward(const at::Tensor& weights, const at::Tensor& y) const;
 
+  // Orders, degrees and shapes of the layers; their numbers are empty.
+  const std::vector<AutoregressiveLayer>& layers() const { return layers_; }
   // The layers as plain numbers; forbidden entries are exactly 0.
   std::vector<AutoregressiveLayer> ToLayers(absl::Span<const float> weights) const;
 

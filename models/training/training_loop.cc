@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "models/random.h"
+#include "models/training/fused_flow.h"
+#include "models/training/fused_kernels.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -15,22 +18,91 @@ namespace {
 
 constexpr int64_t kEvaluationRows = 4096;  // a few milliseconds between looks at the stop token
 
-at::Tensor View(std::vector<float>& values) {
-  return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kFloat);
+// Minus the weighted mean log density of some rows and its gradient, in the space of the layers.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  // Of rows index[0..count) of the training rows; the gradient of forbidden weights is 0.
+  virtual double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
+                                 std::vector<float>& gradient) = 0;
+  // Of held-out rows begin..begin + count - 1.
+  virtual double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) = 0;
+};
+
+class FusedObjective final : public Objective {
+ public:
+  FusedObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out)
+      : train_(train), held_out_(held_out), flow_(network.layers()), workspace_(flow_) {}
+
+  double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
+                         std::vector<float>& gradient) override {
+    const FusedRows rows{train_.y.data_ptr<float>(), train_.weight.data_ptr<float>(), index, count};
+    return flow_.LossAndGradient(weights, rows, workspace_, absl::MakeSpan(gradient));
+  }
+
+  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) override {
+    const int64_t d = held_out_.y.size(1);
+    const FusedRows rows{held_out_.y.data_ptr<float>() + begin * d, held_out_.weight.data_ptr<float>() + begin, nullptr,
+                         count};
+    return flow_.Loss(weights, rows, workspace_);
+  }
+
+ private:
+  const LoopRows& train_;
+  const LoopRows& held_out_;
+  const FusedFlow flow_;
+  FusedFlow::Workspace workspace_;
+};
+
+// By LibTorch's autograd: the reference.
+class EagerObjective final : public Objective {
+ public:
+  EagerObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out)
+      : network_(network), train_(train), held_out_(held_out) {}
+
+  double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
+                         std::vector<float>& gradient) override {
+    at::Tensor leaf = View(weights).set_requires_grad(true);
+    const at::Tensor batch = at::from_blob(const_cast<int64_t*>(index), {count}, at::kLong);
+    const at::Tensor log_prob = network_.LogProb(leaf, train_.y.index_select(0, batch));
+    const at::Tensor loss = -(log_prob * train_.weight.index_select(0, batch)).mean();
+    loss.backward();
+    View(gradient).copy_(leaf.grad());
+    return loss.item<double>();
+  }
+
+  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) override {
+    at::NoGradGuard no_grad;
+    const at::Tensor log_prob = network_.LogProb(View(weights), held_out_.y.narrow(0, begin, count));
+    const at::Tensor weight = held_out_.weight.narrow(0, begin, count).to(at::kDouble);
+    return -log_prob.to(at::kDouble).dot(weight).item<double>() / static_cast<double>(count);
+  }
+
+ private:
+  static at::Tensor View(std::vector<float>& values) {
+    return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kFloat);
+  }
+
+  const FlowNetwork& network_;
+  const LoopRows& train_;
+  const LoopRows& held_out_;
+};
+
+std::unique_ptr<Objective> MakeObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out,
+                                         bool eager) {
+  if (eager) return std::make_unique<EagerObjective>(network, train, held_out);
+  return std::make_unique<FusedObjective>(network, train, held_out);
 }
 
-// Adam (Kingma & Ba 2015, arXiv:1412.6980) over one flat tensor, with bias correction.
-void AdamStep(const at::Tensor& gradient, const at::Tensor& step_scale, double learning_rate, int64_t step,
-              at::Tensor& weights, at::Tensor& first, at::Tensor& second) {
-  constexpr double kBeta1 = 0.9;
-  constexpr double kBeta2 = 0.999;
-  constexpr double kEpsilon = 1e-8;
-  at::NoGradGuard no_grad;
-  first.mul_(kBeta1).add_(gradient, 1 - kBeta1);
-  second.mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
-  const double t = static_cast<double>(step);
-  const at::Tensor denominator = (second / (1 - std::pow(kBeta2, t))).sqrt_().add_(kEpsilon);
-  weights.addcdiv_(first * step_scale, denominator, -learning_rate / (1 - std::pow(kBeta1, t)));
+// In eight sums, a fixed order that a processor can follow quickly.
+double Norm(const std::vector<float>& values) {
+  double sum[8] = {};
+  const size_t whole = values.size() / 8 * 8;
+  for (size_t i = 0; i < whole; i += 8) {
+    for (size_t k = 0; k < 8; ++k) sum[k] += static_cast<double>(values[i + k]) * static_cast<double>(values[i + k]);
+  }
+  for (size_t i = whole; i < values.size(); ++i) sum[0] += static_cast<double>(values[i]) * values[i];
+  return std::sqrt(((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7])));
 }
 
 absl::Status Diverged(const LoopOptions& options, int64_t epoch, double learning_rate, const char* what) {
@@ -48,10 +120,9 @@ class Loop {
         held_out_(held_out),
         options_(options),
         stop_(stop),
-        state_(state),
-        weights_(View(state.weights).set_requires_grad(true)),
-        first_(View(state.first_moment)),
-        second_(View(state.second_moment)) {}
+        objective_(MakeObjective(network, train, held_out, options.eager)),
+        gradient_(network.num_weights()),
+        state_(state) {}
 
   absl::Status Epoch() {
     const int64_t epoch = state_.epoch + 1;
@@ -80,24 +151,20 @@ class Loop {
     const RandomStream stream(options_.seed, RandomPurpose::kShuffle);
     const std::vector<int64_t> rows =
         stream.Permutation(n, (static_cast<uint64_t>(options_.member) << 32) + static_cast<uint64_t>(epoch));
-    const at::Tensor order = at::from_blob(const_cast<int64_t*>(rows.data()), {n}, at::kLong);
     double sum = 0;
     for (int64_t begin = 0; begin < n; begin += options_.batch_size) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(options_.batch_size, n - begin);
-      const at::Tensor batch = order.narrow(0, begin, count);
-      const at::Tensor log_prob = network_.LogProb(weights_, train_.y.index_select(0, batch));
-      const at::Tensor loss = -(log_prob * train_.weight.index_select(0, batch)).mean();
-      weights_.mutable_grad() = at::Tensor();
-      loss.backward();
-      at::Tensor gradient = weights_.grad();
-      const double value = loss.item<double>();
-      const double norm = gradient.norm().item<double>();
+      const double value = objective_->LossAndGradient(state_.weights, &rows[begin], count, gradient_);
+      const double norm = Norm(gradient_);
       if (!std::isfinite(value)) return Diverged(options_, epoch, state_.learning_rate, "the training loss");
       if (!std::isfinite(norm)) return Diverged(options_, epoch, state_.learning_rate, "the gradient");
-      if (norm > options_.clip_norm) gradient.mul_(options_.clip_norm / norm);
-      ++state_.steps;
-      AdamStep(gradient, network_.step_scale(), state_.learning_rate, state_.steps, weights_, first_, second_);
+      FusedAdam adam;
+      adam.learning_rate = state_.learning_rate;
+      adam.step = ++state_.steps;
+      adam.gradient_scale = norm > options_.clip_norm ? options_.clip_norm / norm : 1;
+      FusedAdamStep(adam, gradient_.data(), network_.step_scale().data_ptr<float>(), network_.num_weights(),
+                    state_.weights.data(), state_.first_moment.data(), state_.second_moment.data());
       sum += value * static_cast<double>(count);
     }
     state_.train_loss = sum / static_cast<double>(n) - train_.map_ladj;
@@ -105,14 +172,12 @@ class Loop {
   }
 
   absl::Status Evaluate(int64_t epoch) {
-    at::NoGradGuard no_grad;
     const int64_t n = held_out_.y.size(0);
     double sum = 0;
     for (int64_t begin = 0; begin < n; begin += kEvaluationRows) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(kEvaluationRows, n - begin);
-      const at::Tensor log_prob = network_.LogProb(weights_, held_out_.y.narrow(0, begin, count));
-      sum -= log_prob.to(at::kDouble).dot(held_out_.weight.narrow(0, begin, count).to(at::kDouble)).item<double>();
+      sum += objective_->HeldOutLoss(state_.weights, begin, count) * static_cast<double>(count);
     }
     state_.held_out_loss = sum / static_cast<double>(n) - held_out_.map_ladj;
     if (!std::isfinite(state_.held_out_loss)) {
@@ -126,10 +191,9 @@ class Loop {
   const LoopRows& held_out_;
   const LoopOptions& options_;
   const StopToken& stop_;
+  std::unique_ptr<Objective> objective_;
+  std::vector<float> gradient_;
   MemberState& state_;
-  at::Tensor weights_;  // views of the vectors of state_
-  at::Tensor first_;
-  at::Tensor second_;
 };
 
 }  // namespace

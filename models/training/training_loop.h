@@ -31,6 +31,7 @@ struct LoopOptions {
   int64_t max_epochs = 300;
   int64_t patience = 20;
   double clip_norm = 5;
+  bool eager = false;  // gradients by LibTorch's autograd: slower, the reference
 };
 
 // Sets up a member before its first epoch.

@@ -1,0 +1,204 @@
+#include "models/training/fused_kernels.h"
+
+// Processors without a fused multiply-add get the baseline; what lies between would only take time to compile.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/training/fused_kernels.cc"
+#include <hwy/foreach_target.h>  // compiles this file once per instruction set
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/training/fused_math_inl.h"
+#include "models/training/fused_products_inl.h"
+#include "models/training/fused_transforms_inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace creamery {
+namespace HWY_NAMESPACE {
+
+void Forward(const FusedLayout& layout, const float* weights, float* tile) {
+  float* ladj = tile + layout.ladj * kTileRows;
+  std::fill(ladj, ladj + kTileRows, 0.0f);
+  for (const FusedLayer& layer : layout.layers) {
+    const float* input = tile + layer.input * kTileRows;
+    const float* below = input;
+    for (size_t h = 0; h < layer.hidden.size(); ++h) {
+      float* hidden = tile + layer.hidden[h] * kTileRows;
+      ForwardProduct<true>(layer.network[h], weights, below, hidden);
+      below = hidden;
+    }
+    float* raw = tile + layer.raw * kTileRows;
+    ForwardProduct<false>(layer.network.back(), weights, below, raw);
+    for (int64_t i = 0; i < layout.d; ++i, raw += layer.outputs * kTileRows) {
+      const float* y = input + i * kTileRows;
+      float* z = tile + (layer.output + layer.next[i]) * kTileRows;
+      if (layer.kind == AutoregressiveLayer::Kind::kAffine) {
+        AffineForward(y, raw, z, ladj);
+      } else {
+        float* saved = tile + (layer.saved + i * FusedLayer::kSavedLines) * kTileRows;
+        SplineForward(layer.bins, y, raw, saved, z, ladj);
+      }
+    }
+  }
+}
+
+// delta_output of the last layer: scale * z of the base N(0, I), 0 of U(0, 1)^d.
+void StartBackward(const FusedLayout& layout, float* tile) {
+  const FusedLayer& layer = layout.layers.back();
+  const bool normal = layer.kind == AutoregressiveLayer::Kind::kAffine;
+  const float* scale = tile + layout.scale * kTileRows;
+  for (int64_t i = 0; i < layout.d; ++i) {
+    const float* z = tile + (layer.output + i) * kTileRows;
+    float* delta = tile + (layout.delta_output + i) * kTileRows;
+    for (int64_t lane = 0; lane < kTileRows; lane += kLanes) {
+      Store(normal ? hn::Mul(Load(scale + lane), Load(z + lane)) : hn::Zero(Lanes()), delta + lane);
+    }
+  }
+}
+
+// delta_output -> gradients of raw numbers, of hidden units and of the input, which becomes delta_output of the layer
+// before unless this is the first.
+void LayerBackward(const FusedLayout& layout, const FusedLayer& layer, bool is_first, const float* weights,
+                   float* tile) {
+  const float* scale = tile + layout.scale * kTileRows;
+  float* delta_input = tile + layout.delta_input * kTileRows;
+  float* delta_output = tile + layout.delta_output * kTileRows;
+  float* raw = tile + layer.raw * kTileRows;
+  for (int64_t i = 0; i < layout.d; ++i) {
+    float* raw_i = raw + i * layer.outputs * kTileRows;
+    const float* delta_z = delta_output + layer.next[i] * kTileRows;
+    float* delta_y = delta_input + i * kTileRows;
+    if (layer.kind == AutoregressiveLayer::Kind::kAffine) {
+      const float* z = tile + (layer.output + layer.next[i]) * kTileRows;
+      AffineBackward(z, scale, delta_z, raw_i, delta_y);
+    } else {
+      const float* y = tile + (layer.input + i) * kTileRows;
+      const float* saved = tile + (layer.saved + i * FusedLayer::kSavedLines) * kTileRows;
+      SplineBackward(layer.bins, y, scale, delta_z, saved, raw_i, delta_y);
+    }
+  }
+  const float* above = raw;
+  float* delta = tile + layout.deltas * kTileRows;
+  for (size_t h = layer.hidden.size(); h-- > 0;) {
+    const FusedLinear& linear = layer.network[h + 1];
+    BackwardProduct<true>(linear, weights, above, tile + layer.hidden[h] * kTileRows, delta);
+    above = delta;
+    delta += linear.in * kTileRows;
+  }
+  if (is_first) return;
+  BackwardProduct<false>(layer.network[0], weights, above, nullptr, delta_input);
+  std::copy(delta_input, delta_input + layout.d * kTileRows, delta_output);
+}
+
+void Backward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient) {
+  const int64_t stride = layout.lines * kTileRows;
+  for (int64_t t = 0; t < count; ++t) StartBackward(layout, tiles + t * stride);
+  for (size_t l = layout.layers.size(); l-- > 0;) {
+    const FusedLayer& layer = layout.layers[l];
+    for (int64_t t = 0; t < count; ++t) LayerBackward(layout, layer, l == 0, weights, tiles + t * stride);
+    // Deltas lie from the last hidden layer to the first.
+    const float* delta = tiles + layer.raw * kTileRows;
+    const float* next_delta = tiles + layout.deltas * kTileRows;
+    for (size_t h = layer.network.size(); h-- > 0;) {
+      const FusedLinear& linear = layer.network[h];
+      const float* in = tiles + (h == 0 ? layer.input : layer.hidden[h - 1]) * kTileRows;
+      WeightGradient(linear, in, delta, stride, count, gradient);
+      BiasGradient(linear, delta, stride, count, gradient);
+      delta = next_delta;
+      next_delta += linear.in * kTileRows;
+    }
+  }
+}
+
+void AdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
+              float* first, float* second) {
+  constexpr double kBeta1 = 0.9;
+  constexpr double kBeta2 = 0.999;
+  constexpr float kEpsilon = 1e-8f;
+  const auto t = static_cast<double>(adam.step);
+  const Vector clip = Number(static_cast<float>(adam.gradient_scale));
+  const Vector rate = Number(static_cast<float>(adam.learning_rate / (1 - std::pow(kBeta1, t))));
+  const Vector correction = Number(static_cast<float>(1 / (1 - std::pow(kBeta2, t))));
+  const auto step = [&](Vector g, Vector scale, Vector& w, Vector& m, Vector& v) HWY_ATTR {
+    g = hn::Mul(g, clip);
+    m = hn::MulAdd(g, Number(static_cast<float>(1 - kBeta1)), hn::Mul(m, Number(static_cast<float>(kBeta1))));
+    v = hn::MulAdd(hn::Mul(g, g), Number(static_cast<float>(1 - kBeta2)),
+                   hn::Mul(v, Number(static_cast<float>(kBeta2))));
+    const Vector denominator = hn::Add(hn::Sqrt(hn::Mul(v, correction)), Number(kEpsilon));
+    w = hn::NegMulAdd(rate, hn::Div(hn::Mul(m, scale), denominator), w);
+  };
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Lanes lanes;
+    if (i + kLanes <= count) {
+      Vector w = hn::LoadU(lanes, weights + i);
+      Vector m = hn::LoadU(lanes, first + i);
+      Vector v = hn::LoadU(lanes, second + i);
+      step(hn::LoadU(lanes, gradient + i), hn::LoadU(lanes, step_scale + i), w, m, v);
+      hn::StoreU(w, lanes, weights + i);
+      hn::StoreU(m, lanes, first + i);
+      hn::StoreU(v, lanes, second + i);
+    } else {
+      HWY_ALIGN float rest[5][kLanes] = {};
+      const int64_t left = count - i;
+      const float* from[5] = {weights + i, first + i, second + i, gradient + i, step_scale + i};
+      for (int k = 0; k < 5; ++k) std::copy(from[k], from[k] + left, rest[k]);
+      Vector w = Load(rest[0]);
+      Vector m = Load(rest[1]);
+      Vector v = Load(rest[2]);
+      step(Load(rest[3]), Load(rest[4]), w, m, v);
+      Store(w, rest[0]);
+      Store(m, rest[1]);
+      Store(v, rest[2]);
+      float* to[3] = {weights + i, first + i, second + i};
+      for (int k = 0; k < 3; ++k) std::copy(rest[k], rest[k] + left, to[k]);
+    }
+  }
+}
+
+// See FusedMath.
+void MathRows(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Lanes lanes;
+    const Vector value = hn::LoadU(lanes, x + i);
+    Vector derivative;
+    hn::StoreU(Softplus(value, derivative), lanes, softplus + i);
+    hn::StoreU(derivative, lanes, sigmoid + i);
+    hn::StoreU(Exp(value), lanes, exp + i);
+    hn::StoreU(Log(value), lanes, log + i);
+    hn::StoreU(Tanh(value), lanes, tanh + i);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace creamery
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace creamery {
+
+HWY_EXPORT(Forward);
+HWY_EXPORT(Backward);
+HWY_EXPORT(AdamStep);
+HWY_EXPORT(MathRows);
+
+void FusedForward(const FusedLayout& layout, const float* weights, float* tile) {
+  HWY_DYNAMIC_DISPATCH(Forward)(layout, weights, tile);
+}
+
+void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient) {
+  HWY_DYNAMIC_DISPATCH(Backward)(layout, weights, tiles, count, gradient);
+}
+
+void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
+                   float* first, float* second) {
+  HWY_DYNAMIC_DISPATCH(AdamStep)(adam, gradient, step_scale, count, weights, first, second);
+}
+
+void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {
+  HWY_DYNAMIC_DISPATCH(MathRows)(count, x, exp, log, tanh, softplus, sigmoid);
+}
+
+}  // namespace creamery
+#endif  // HWY_ONCE

@@ -1,0 +1,37 @@
+// The arithmetic of the fused training step, in float32, compiled for several instruction sets; the best that the
+// processor has is taken when it runs. Sums are taken in an order that does not depend on the width of its vectors, so
+// every instruction set with a fused multiply-add gives the same bits.
+#ifndef CREAMERY_MODELS_TRAINING_FUSED_KERNELS_H_
+#define CREAMERY_MODELS_TRAINING_FUSED_KERNELS_H_
+
+#include <cstdint>
+
+#include "models/training/fused_layout.h"
+
+namespace creamery {
+
+// The tile's input lines -> all activations, z and ladj. `weights`: flat, forbidden entries 0. Tiles are aligned to 64
+// bytes.
+void FusedForward(const FusedLayout& layout, const float* weights, float* tile);
+
+// After FusedForward on each of `count` tiles, `layout.lines * kTileRows` floats apart: adds to `gradient` the gradient
+// of
+//   sum over rows of scale * -log p(row)
+// with respect to the weights; forbidden entries are not touched. Overwrites what FusedForward left in the tiles.
+void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient);
+
+// One step of Adam (Kingma & Ba 2015, arXiv:1412.6980) with bias correction, over `count` weights.
+struct FusedAdam {
+  double learning_rate = 0;
+  int64_t step = 1;           // from 1
+  double gradient_scale = 1;  // what clipping multiplies the gradient with
+};
+void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
+                   float* first, float* second);
+
+// The elementary functions that the kernels use, for their test: of `count` numbers, a multiple of 16.
+void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid);
+
+}  // namespace creamery
+
+#endif  // CREAMERY_MODELS_TRAINING_FUSED_KERNELS_H_

@@ -1,0 +1,118 @@
+// Elementary functions of float32 vectors; infinities and NaN come out as not finite. Included once per instruction
+// set, hence no ordinary include guard.
+#if defined(CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
+#undef CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
+#else
+#define CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <limits>
+
+HWY_BEFORE_NAMESPACE();
+namespace creamery {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Lanes = hn::CappedTag<float, 16>;
+using IntLanes = hn::RebindToSigned<Lanes>;
+using Vector = hn::Vec<Lanes>;
+constexpr int64_t kLanes = hn::MaxLanes(Lanes());
+
+HWY_INLINE Vector Number(float value) { return hn::Set(Lanes(), value); }
+HWY_INLINE Vector Load(const float* from) { return hn::Load(Lanes(), from); }
+HWY_INLINE void Store(Vector value, float* to) { hn::Store(value, Lanes(), to); }
+
+// NaN stays NaN on every instruction set, which minimum and maximum do not promise.
+HWY_INLINE Vector Clamp(Vector x, float low, float high) {
+  const Vector above = hn::IfThenElse(hn::Lt(x, Number(low)), Number(low), x);
+  return hn::IfThenElse(hn::Gt(above, Number(high)), Number(high), above);
+}
+
+// Relative error below 2e-7; infinity above 88.37, 1.2e-38 below -87.3.
+HWY_INLINE Vector Exp(Vector x) {
+  const IntLanes di;
+  const auto overflows = hn::Gt(x, Number(88.37f));
+  const Vector y = Clamp(x, -87.3f, 88.37f);
+  const auto power = hn::NearestInt(hn::Mul(y, Number(1.44269504088896341f)));
+  const Vector n = hn::ConvertTo(Lanes(), power);
+  // ln 2 in two parts, so that the rest keeps all of its digits.
+  const Vector r = hn::NegMulAdd(n, Number(-2.12194440e-4f), hn::NegMulAdd(n, Number(0.693359375f), y));
+  Vector p = Number(1.9875691500e-4f);
+  p = hn::MulAdd(p, r, Number(1.3981999507e-3f));
+  p = hn::MulAdd(p, r, Number(8.3334519073e-3f));
+  p = hn::MulAdd(p, r, Number(4.1665795894e-2f));
+  p = hn::MulAdd(p, r, Number(1.6666665459e-1f));
+  p = hn::MulAdd(p, r, Number(5.0000001201e-1f));
+  p = hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), Number(1));
+  const auto bits = hn::ShiftLeft<23>(hn::Add(power, hn::Set(di, 127)));
+  const Vector result = hn::Mul(p, hn::BitCast(Lanes(), bits));
+  return hn::IfThenElse(overflows, Number(std::numeric_limits<float>::infinity()), result);
+}
+
+// Relative error below 2e-7 for normal numbers; NaN for zero, negative numbers and what is not finite.
+HWY_INLINE Vector Log(Vector x) {
+  const IntLanes di;
+  const auto bits = hn::BitCast(di, x);
+  // x = 2^n m with m in [sqrt(1/2), sqrt(2)), whose lower end has these bits.
+  const auto power = hn::ShiftRight<23>(hn::Sub(bits, hn::Set(di, 0x3f3504f3)));
+  const Vector m = hn::BitCast(Lanes(), hn::Sub(bits, hn::ShiftLeft<23>(power)));
+  const Vector n = hn::ConvertTo(Lanes(), power);
+  const Vector f = hn::Sub(m, Number(1));
+  const Vector square = hn::Mul(f, f);
+  Vector p = Number(7.0376836292e-2f);
+  p = hn::MulAdd(p, f, Number(-1.1514610310e-1f));
+  p = hn::MulAdd(p, f, Number(1.1676998740e-1f));
+  p = hn::MulAdd(p, f, Number(-1.2420140846e-1f));
+  p = hn::MulAdd(p, f, Number(1.4249322787e-1f));
+  p = hn::MulAdd(p, f, Number(-1.6668057665e-1f));
+  p = hn::MulAdd(p, f, Number(2.0000714765e-1f));
+  p = hn::MulAdd(p, f, Number(-2.4999993993e-1f));
+  p = hn::MulAdd(p, f, Number(3.3333331174e-1f));
+  p = hn::Mul(hn::Mul(p, f), square);
+  p = hn::MulAdd(n, Number(-2.12194440e-4f), p);
+  p = hn::NegMulAdd(Number(0.5f), square, p);
+  const Vector result = hn::MulAdd(n, Number(0.693359375f), hn::Add(f, p));
+  const auto valid = hn::And(hn::Gt(x, hn::Zero(Lanes())), hn::Lt(x, Number(std::numeric_limits<float>::infinity())));
+  return hn::IfThenElse(valid, result, Number(std::numeric_limits<float>::quiet_NaN()));
+}
+
+// The quotient of polynomials of degrees 13 and 6 of Eigen; relative error below 5e-7.
+HWY_INLINE Vector Tanh(Vector input) {
+  const Vector x = Clamp(input, -7.99881172180175781f, 7.99881172180175781f);
+  const Vector square = hn::Mul(x, x);
+  Vector p = Number(-2.76076847742355e-16f);
+  p = hn::MulAdd(p, square, Number(2.00018790482477e-13f));
+  p = hn::MulAdd(p, square, Number(-8.60467152213735e-11f));
+  p = hn::MulAdd(p, square, Number(5.12229709037114e-08f));
+  p = hn::MulAdd(p, square, Number(1.48572235717979e-05f));
+  p = hn::MulAdd(p, square, Number(6.37261928875436e-04f));
+  p = hn::MulAdd(p, square, Number(4.89352455891786e-03f));
+  Vector q = Number(1.19825839466702e-06f);
+  q = hn::MulAdd(q, square, Number(1.18534705686654e-04f));
+  q = hn::MulAdd(q, square, Number(2.26843463243900e-03f));
+  q = hn::MulAdd(q, square, Number(4.89352518554385e-03f));
+  return hn::Div(hn::Mul(x, p), q);
+}
+
+// log(1 + exp(x)) and its derivative 1 / (1 + exp(-x)).
+HWY_INLINE Vector Softplus(Vector x, Vector& derivative) {
+  const Vector one = Number(1);
+  const Vector e = Exp(hn::Neg(hn::Abs(x)));
+  const Vector sum = hn::Add(one, e);
+  const Vector inverse = hn::Div(one, sum);
+  derivative = hn::IfThenElse(hn::Ge(x, hn::Zero(Lanes())), inverse, hn::Mul(e, inverse));
+  // The second term gives back what 1 + e lost by rounding.
+  const Vector log1p = hn::MulAdd(hn::Sub(e, hn::Sub(sum, one)), inverse, Log(sum));
+  return hn::Add(hn::IfThenElse(hn::Gt(x, hn::Zero(Lanes())), x, hn::Zero(Lanes())), log1p);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace creamery
+HWY_AFTER_NAMESPACE();
+
+#endif  // per target
