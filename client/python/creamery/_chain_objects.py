@@ -63,9 +63,14 @@ def of_anesthetic(samples: Any, burn_in: BurnIn, log_likelihood: bool, source: s
     log_l = column("logL")
     where = source or str(getattr(samples, "root", "") or "")
     if "NestedSamples" in kinds:
-        birth = column("logL_birth")
-        if log_l is None or birth is None:
-            raise InvalidArgumentError("nested samples without logL and logL_birth: their volumes are unknown")
+        birth, live = column("logL_birth"), column("nlive")
+        if log_l is None or (birth is None and live is None):
+            raise InvalidArgumentError("nested samples without logL, or with neither logL_birth nor nlive")
+        if birth is None and live is not None:  # anesthetic was told how many points were alive
+            order = np.argsort(log_l, kind="stable")
+            theta, log_l = theta[order], log_l[order]
+            birth = births(log_l, live[order].astype(np.int64))
+        assert birth is not None
         birth[birth <= _LOG_ZERO] = -np.inf
         log_z = float(samples.logZ())
         error = _volume_error(samples)

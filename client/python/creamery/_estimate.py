@@ -117,7 +117,7 @@ class EvidenceRatio:
             methods = each.numerator_method
             if each.denominator_method != methods:
                 methods += f" / {each.denominator_method}"
-            lines.append(f"  {format_with_error(each.log_ratio.value, each.log_ratio.error):>16}   {methods}")
+            lines.append(f"  {format_with_error(each.log_ratio.value, each.log_ratio.error):>14}   {methods}")
         return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
 
 

@@ -1,11 +1,13 @@
 """A real creamery-server on loopback, from CREAMERY_BIN_DIR or build/release/bin of this repository."""
 
+import concurrent.futures
 import os
 import pathlib
 import subprocess
 import time
 
 import creamery
+import grpc
 import numpy as np
 import pytest
 
@@ -100,6 +102,35 @@ def own_server(tmp_path):
 def client(server):
     with creamery.Client(server.address) as connected:
         yield connected
+
+
+@pytest.fixture
+def serve():
+    """Serves handlers {"Service/Method": (kind, request class, function)} in this process and returns a client."""
+    running = []
+
+    def start(handlers):
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        for path, (kind, request, function) in handlers.items():
+            service, method = path.split("/")
+            handler = getattr(grpc, f"{kind}_rpc_method_handler")(
+                function,
+                request_deserializer=request.FromString,
+                response_serializer=lambda reply: reply.SerializeToString(),
+            )
+            server.add_generic_rpc_handlers(
+                [grpc.method_handlers_generic_handler(f"creamery.v1.{service}", {method: handler})]
+            )
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        client = creamery.Client(f"127.0.0.1:{port}")
+        running.append((server, client))
+        return client
+
+    yield start
+    for server, client in running:
+        client.close()
+        server.stop(None)
 
 
 # A 2-d Gaussian posterior in a uniform box: D_KL and dimensionality are known in closed form.

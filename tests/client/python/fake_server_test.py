@@ -1,6 +1,5 @@
 """What no real server produces on demand: broken streams, unavailability, damaged bytes. An in-process gRPC fake."""
 
-import concurrent.futures
 import threading
 
 import creamery
@@ -27,35 +26,6 @@ def _version():
     version.signature.parameters.add(name="a")
     version.signature.parameters.add(name="b")
     return version
-
-
-@pytest.fixture
-def serve():
-    """Serves handlers {"Service/Method": (kind, request class, function)} and returns a client."""
-    running = []
-
-    def start(handlers):
-        server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
-        for path, (kind, request, function) in handlers.items():
-            service, method = path.split("/")
-            handler = getattr(grpc, f"{kind}_rpc_method_handler")(
-                function,
-                request_deserializer=request.FromString,
-                response_serializer=lambda reply: reply.SerializeToString(),
-            )
-            server.add_generic_rpc_handlers(
-                [grpc.method_handlers_generic_handler(f"creamery.v1.{service}", {method: handler})]
-            )
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        client = creamery.Client(f"127.0.0.1:{port}")
-        running.append((server, client))
-        return client
-
-    yield start
-    for server, client in running:
-        client.close()
-        server.stop(None)
 
 
 GET_VERSION = ("unary_unary", model_service_pb2.GetModelVersionRequest, lambda request, context: _version())

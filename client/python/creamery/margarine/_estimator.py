@@ -263,8 +263,8 @@ def _rows(theta: Any, weights: Optional[Any], parameters: Optional[Sequence[str]
         return rows
     _warnings.warn_client(f"{int((~finite).sum())} samples are not finite and are left out")
     columns = (rows.weights, rows.chain, rows.log_likelihood, rows.log_likelihood_birth)
-    kept = [None if column is None else column[finite] for column in columns]
-    return Chains(rows.theta[finite], rows.names, rows.kind, *kept, labels=rows.labels)
+    weights, chain, log_l, birth = (None if column is None else column[finite] for column in columns)
+    return Chains(rows.theta[finite], rows.names, rows.kind, weights, chain, log_l, birth, labels=rows.labels)
 
 
 def _limits(what: str, given: Optional[Any], estimate: NDArray[Any]) -> NDArray[np.float64]:
