@@ -78,8 +78,8 @@ double SigmaOfLogP(double log_p) {
   return z * std::sqrt(2.0);
 }
 
-absl::optional<Tension> TensionOf(double log_suspiciousness, double dimensionality) {
-  if (!(dimensionality > 0) || std::isnan(log_suspiciousness)) return absl::nullopt;
+std::optional<Tension> TensionOf(double log_suspiciousness, double dimensionality) {
+  if (!(dimensionality > 0) || std::isnan(log_suspiciousness)) return std::nullopt;
   const double log_p = LogChiSquaredSurvival(dimensionality - 2 * log_suspiciousness, dimensionality);
   return Tension{std::exp(log_p), SigmaOfLogP(log_p)};
 }
@@ -87,7 +87,7 @@ absl::optional<Tension> TensionOf(double log_suspiciousness, double dimensionali
 void FillTension(v1::JointStatistics& statistics) {
   const v1::Estimate& s = statistics.log_suspiciousness();
   const v1::Estimate& d = statistics.dimensionality();
-  const absl::optional<Tension> tension = TensionOf(s.value(), d.value());
+  const std::optional<Tension> tension = TensionOf(s.value(), d.value());
   if (!tension.has_value()) return;
   statistics.set_p_value(tension->p_value);
   statistics.set_sigma(tension->sigma);
@@ -95,7 +95,7 @@ void FillTension(v1::JointStatistics& statistics) {
   double high = tension->sigma;
   for (const double by : {-1.0, 1.0}) {
     for (const double by_d : {-1.0, 1.0}) {
-      const absl::optional<Tension> end = TensionOf(s.value() + by * s.error(), d.value() + by_d * d.error());
+      const std::optional<Tension> end = TensionOf(s.value() + by * s.error(), d.value() + by_d * d.error());
       if (!end.has_value()) continue;
       low = std::min(low, end->sigma);
       high = std::max(high, end->sigma);

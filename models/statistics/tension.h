@@ -3,7 +3,8 @@
 #ifndef CREAMERY_MODELS_STATISTICS_TENSION_H_
 #define CREAMERY_MODELS_STATISTICS_TENSION_H_
 
-#include "absl/types/optional.h"
+#include <optional>
+
 #include "creamery/v1/statistics_service.pb.h"
 
 namespace creamery {
@@ -22,7 +23,7 @@ struct Tension {
   double sigma = 0;
 };
 // Not defined, hence nothing, for d that is not positive.
-absl::optional<Tension> TensionOf(double log_suspiciousness, double dimensionality);
+std::optional<Tension> TensionOf(double log_suspiciousness, double dimensionality);
 
 // Sets p_value, sigma, sigma_low and sigma_high from log_suspiciousness and dimensionality: the ends are the least and
 // the largest sigma where each moves by one of its standard errors, either way; those of d that are not positive are

@@ -1,0 +1,226 @@
+#include "models/statistics/joint_errors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/types/span.h"
+#include "models/statistics/joint_mixture.h"
+#include "models/statistics/weights.h"
+
+namespace creamery {
+namespace {
+
+// Most rows times models times squared parameters of the linear response.
+constexpr int64_t kMostProducts = 2000000000;
+
+// Averages of a function h against 1, g and g^2, g being the deviation of log L, over weighted rows.
+struct Averages {
+  double one = 0;
+  double g = 0;
+  double g2 = 0;
+};
+
+// Rows with what is averaged over them: weight / sum(weight), times 1, g and g^2.
+class Weights {
+ public:
+  Weights(absl::Span<const double> weight, absl::Span<const double> log_l) {
+    const WeightedMoments moments = Moments(log_l, weight);
+    variance_ = moments.variance;
+    double total = 0;
+    for (const double w : weight) total += w;
+    for (size_t i = 0; i < weight.size(); ++i) {
+      const double g = log_l[i] - moments.mean;
+      one_.push_back(weight[i] / total);
+      g_.push_back(one_.back() * g);
+      g2_.push_back(g_.back() * g);
+    }
+  }
+  size_t n() const { return one_.size(); }
+  double variance() const { return variance_; }
+  void Add(size_t i, double h, Averages& averages) const {
+    averages.one += one_[i] * h;
+    averages.g += g_[i] * h;
+    averages.g2 += g2_[i] * h;
+  }
+
+ private:
+  std::vector<double> one_;
+  std::vector<double> g_;
+  std::vector<double> g2_;
+  double variance_ = 0;
+};
+
+double DimensionalityResponse(const Averages& h, double variance) { return 2 * (h.g2 - variance * h.one + 2 * h.g); }
+
+// The responses to h from its averages over the joint posterior and over the model.
+ByStatistic Respond(const Averages& joint, double joint_variance, const Averages& own, double own_variance) {
+  ByStatistic response{};
+  response[kLogR] = joint.one;
+  response[kLogS] = joint.g + joint.one - own.g;
+  response[kInformation] = own.g - joint.g;
+  response[kJointKl] = joint.g;
+  response[kJointDimensionality] = DimensionalityResponse(joint, joint_variance);
+  response[kDimensionality] = DimensionalityResponse(own, own_variance) - response[kJointDimensionality];
+  return response;
+}
+
+// Averages of z and z z' - 1 over rows x (n, stride), whose columns `columns` are the model's.
+struct Features {
+  std::vector<Averages> linear;     // (d)
+  std::vector<Averages> quadratic;  // (d, d), lower triangle
+};
+
+Features FeaturesOf(absl::Span<const double> x, int64_t stride, const std::vector<int>& columns,
+                    const std::vector<double>& mean, const std::vector<double>& lower, const Weights& weights,
+                    size_t rows) {
+  const int64_t d = static_cast<int64_t>(columns.size());
+  Features features;
+  features.linear.resize(d);
+  features.quadratic.resize(d * d);
+  std::vector<double> z(d);
+  for (size_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < d; ++j) z[j] = x[i * stride + columns[j]] - mean[j];
+    SolveLower(lower, d, z.data());
+    for (int64_t j = 0; j < d; ++j) {
+      weights.Add(i, z[j], features.linear[j]);
+      for (int64_t l = 0; l <= j; ++l) {
+        weights.Add(i, z[j] * z[l] - (j == l ? 1 : 0), features.quadratic[j * d + l]);
+      }
+    }
+  }
+  return features;
+}
+
+void AddSquares(const ByStatistic& value, double scale, ByStatistic& sum) {
+  for (int s = 0; s < kNumStatistics; ++s) sum[s] += scale * value[s] * value[s];
+}
+
+// Variances from the finite chain, by the Gaussian linear response.
+ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, const JointSample& sample, int64_t stride,
+                          const Weights& joint, const Weights& own) {
+  const int64_t d = model.d();
+  const std::vector<double> lower = Cholesky(draws.covariance, d);
+  std::vector<int> identity(d);
+  for (int64_t j = 0; j < d; ++j) identity[j] = static_cast<int>(j);
+  const Features of_joint = FeaturesOf(sample.x, stride, model.columns, draws.mean, lower, joint, joint.n());
+  const Features of_own = FeaturesOf(draws.x, d, identity, draws.mean, lower, own, own.n());
+  const double n = model.held_out().effective_size();
+  ByStatistic variance{};
+  for (int64_t j = 0; j < d; ++j) {
+    AddSquares(Respond(of_joint.linear[j], joint.variance(), of_own.linear[j], own.variance()), 1 / n, variance);
+    for (int64_t l = 0; l <= j; ++l) {
+      const int64_t e = j * d + l;
+      AddSquares(Respond(of_joint.quadratic[e], joint.variance(), of_own.quadratic[e], own.variance()),
+                 (j == l ? 0.5 : 1) / n, variance);
+    }
+  }
+  return variance;
+}
+
+// How members differ: the variance over them of every statistic, and the mean square of h over the joint posterior and
+// over the model.
+struct MemberSpread {
+  ByStatistic variance{};
+  double square_at_joint = 0;
+  double square_at_own = 0;
+};
+
+MemberSpread SpreadOf(size_t members, const ModelDraws& draws, const std::vector<float>& difference, size_t rows,
+                      const Weights& joint, const Weights& own) {
+  MemberSpread spread;
+  std::vector<ByStatistic> responses;
+  for (size_t m = 0; m < members; ++m) {
+    Averages at_joint;
+    Averages at_own;
+    Averages square_joint;
+    Averages square_own;
+    for (size_t i = 0; i < joint.n(); ++i) {
+      const double h = difference[m * rows + i];
+      joint.Add(i, h, at_joint);
+      joint.Add(i, h * h, square_joint);
+    }
+    for (size_t i = 0; i < own.n(); ++i) {
+      const double h = draws.member[m * own.n() + i] - draws.log_prob[i];
+      if (!std::isfinite(h)) continue;
+      own.Add(i, h, at_own);
+      own.Add(i, h * h, square_own);
+    }
+    spread.square_at_joint += square_joint.one / static_cast<double>(members);
+    spread.square_at_own += square_own.one / static_cast<double>(members);
+    // D_k and d_k are not averages over this density but cross-fitted: their members' part is their own.
+    at_own = Averages();
+    responses.push_back(Respond(at_joint, joint.variance(), at_own, 0));
+  }
+  for (int s = 0; s < kNumStatistics; ++s) {
+    std::vector<double> values;
+    for (const ByStatistic& response : responses) values.push_back(response[s]);
+    spread.variance[s] = Moments(values, {}).variance * static_cast<double>(members) / static_cast<double>(members - 1);
+  }
+  return spread;
+}
+
+// Averages over the rows themselves, from a finite number of draws.
+ByStatistic MonteCarloVariance(const JointSample& sample, const std::vector<ModelDraws>& draws) {
+  const WeightedMoments moments = Moments(sample.log_l, sample.weight);
+  ByStatistic variance{};
+  for (int64_t i = 0; i < sample.n(); ++i) {
+    const double w = sample.weight[i];
+    const double g = sample.log_l[i] - moments.mean;
+    ByStatistic influence{};
+    influence[kLogR] = w - 1;
+    influence[kLogS] = w * g;
+    influence[kJointKl] = w * g - (w - 1);
+    influence[kInformation] = influence[kJointKl];
+    influence[kJointDimensionality] = 2 * w * (g * g - moments.variance);
+    influence[kDimensionality] = influence[kJointDimensionality];
+    AddSquares(influence, 1 / (static_cast<double>(sample.n()) * static_cast<double>(sample.n())), variance);
+  }
+  // log R and log L shift together with each norm, which cancels in all but log R and log S.
+  for (const ModelDraws& model : draws) {
+    variance[kLogR] += model.log_norm_error * model.log_norm_error;
+    variance[kLogS] += model.log_norm_error * model.log_norm_error;
+  }
+  return variance;
+}
+
+}  // namespace
+
+JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>& draws, const JointSample& sample) {
+  const int64_t d = problem.d();
+  const int64_t models = static_cast<int64_t>(problem.models.size());
+  const int64_t most = std::max<int64_t>(kMostProducts / (models * d * d), 100);
+  const size_t rows = static_cast<size_t>(std::min({sample.n(), sample.member_rows, most}));
+  const Weights joint(absl::MakeSpan(sample.weight).subspan(0, rows), absl::MakeSpan(sample.log_l).subspan(0, rows));
+  JointErrors errors;
+  for (size_t k = 0; k < problem.models.size(); ++k) {
+    const JointModel& model = problem.models[k];
+    std::vector<double> log_l(draws[k].log_prob.size());
+    for (size_t i = 0; i < log_l.size(); ++i) {
+      const double value = draws[k].log_prob[i] - draws[k].log_prior[i];
+      log_l[i] = std::isfinite(value) ? value : 0;
+    }
+    const Weights own(draws[k].weight, log_l);
+    const ByStatistic chain = ChainVariance(model, draws[k], sample, d, joint, own);
+    for (int s = 0; s < kNumStatistics; ++s) errors.chain[s] += chain[s];
+    const size_t members = model.members.size();
+    if (members < 2) continue;
+    const MemberSpread spread =
+        SpreadOf(members, draws[k], sample.member_difference[k], static_cast<size_t>(sample.member_rows), joint, own);
+    // Members leave out one fold each: of the chain's own variance their spread holds M / (M - 1)^2.
+    const double m = static_cast<double>(members);
+    const double gap = std::fabs(model.held_out().in_sample_log_prob() - model.held_out().out_of_fold_log_prob()) / 2;
+    const double ratio = spread.square_at_own > 0 ? spread.square_at_joint / spread.square_at_own : 1;
+    for (int s = 0; s < kNumStatistics; ++s) {
+      errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
+    }
+    errors.approximation[kLogR] += gap * gap * ratio * ratio;
+  }
+  errors.monte_carlo = MonteCarloVariance(sample, draws);
+  for (ByStatistic* part : {&errors.chain, &errors.member, &errors.approximation, &errors.monte_carlo}) {
+    for (double& value : *part) value = std::sqrt(value);
+  }
+  return errors;
+}
+
+}  // namespace creamery
