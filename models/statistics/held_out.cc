@@ -123,9 +123,17 @@ std::vector<double> SquaredDeviations(const std::vector<double>& value, double m
   return squares;
 }
 
-Errors IndependentErrors(const Rows& rows, const WeightedMoments& moments, const std::vector<double>& squares) {
-  const double kish = KishSize(rows.weight);
-  return {std::sqrt(moments.variance / kish), std::sqrt(Moments(squares, rows.weight).variance / kish)};
+// Of a self-normalised weighted mean (Owen, Monte Carlo theory, eq. 9.8): rows of a proposal wider than the posterior
+// have their extremes where their weights are small, which Kish's size does not see.
+double WeightedError(const std::vector<double>& value, const std::vector<double>& weight) {
+  const double mean = Moments(value, weight).mean;
+  double squares = 0;
+  double total = 0;
+  for (size_t i = 0; i < value.size(); ++i) {
+    squares += weight[i] * weight[i] * (value[i] - mean) * (value[i] - mean);
+    total += weight[i];
+  }
+  return std::sqrt(squares) / total;
 }
 
 // Squared error of a weighted mean from the scatter within likelihood shells: neighbours in log L differ by little
@@ -143,7 +151,8 @@ double ShellVariance(const std::vector<double>& value, const std::vector<double>
   return sum / (total * total);
 }
 
-absl::StatusOr<Errors> NestedErrors(const HeldOutInput& input, const Rows& rows, const std::vector<double>& squares) {
+absl::StatusOr<Errors> NestedErrors(const HeldOutInput& input, const Rows& rows, const std::vector<double>& squares,
+                                    const StopToken& stop) {
   ABSL_ASSIGN_OR_RETURN(const NestedRun run, NestedRun::Create(input.log_likelihood, input.log_likelihood_birth));
   std::vector<size_t> dataset_row;
   for (const int64_t i : rows.index) {
@@ -156,6 +165,7 @@ absl::StatusOr<Errors> NestedErrors(const HeldOutInput& input, const Rows& rows,
   std::vector<double> means;
   std::vector<double> variances;
   for (int r = 0; r < kVolumeRealisations; ++r) {
+    ABSL_RETURN_IF_ERROR(stop.Check());
     const std::vector<double> realised = run.LogWeights(input.seed, r);
     std::vector<double> log_weight;
     for (size_t k = 0; k < dataset_row.size(); ++k) {
@@ -174,16 +184,17 @@ absl::StatusOr<Errors> NestedErrors(const HeldOutInput& input, const Rows& rows,
                 std::sqrt(Moments(variances, {}).variance + ShellVariance(squares, rows.weight, by_likelihood))};
 }
 
-absl::StatusOr<Errors> ErrorsByKind(const HeldOutInput& input, const Rows& rows, const WeightedMoments& moments) {
+absl::StatusOr<Errors> ErrorsByKind(const HeldOutInput& input, const Rows& rows, const WeightedMoments& moments,
+                                    const StopToken& stop) {
   const std::vector<double> squares = SquaredDeviations(rows.out_of_fold, moments.mean);
   switch (input.kind) {
     case v1::INDEPENDENT:
-      return IndependentErrors(rows, moments, squares);
+      return Errors{WeightedError(rows.out_of_fold, rows.weight), WeightedError(squares, rows.weight)};
     case v1::MCMC:
       return Errors{ChainError(rows.out_of_fold, rows.weight, rows.chain),
                     ChainError(squares, rows.weight, rows.chain)};
     case v1::NESTED_SAMPLING:
-      return NestedErrors(input, rows, squares);
+      return NestedErrors(input, rows, squares, stop);
     default:
       return absl::InternalError("held-out statistics: rows of no known kind");
   }
@@ -203,37 +214,46 @@ double Quantile(const std::vector<double>& value, const std::vector<double>& wei
   return value[order.back()];
 }
 
-absl::Status CheckSize(double n_eff) {
-  if (n_eff > kFewestRows) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrFormat("n_eff = %.1f, at least 3 are needed", n_eff));
+// The mean covariance between a member that held the row out and one that saw it, and between two that saw it: half
+// each. Of two members, which never both saw a row, the former alone.
+double CovarianceOfMembers(const Rows& rows) {
+  std::vector<double> one_unseen;
+  std::vector<double> both_seen;
+  for (size_t a = 0; a < rows.other.size(); ++a) {
+    one_unseen.push_back(Covariance(rows.out_of_fold, rows.other[a], rows.weight));
+    for (size_t b = 0; b < a; ++b) both_seen.push_back(Covariance(rows.other[a], rows.other[b], rows.weight));
+  }
+  const double unseen = Moments(one_unseen, {}).mean;
+  return both_seen.empty() ? unseen : (unseen + Moments(both_seen, {}).mean) / 2;
 }
 
 }  // namespace
 
-absl::StatusOr<v1::HeldOutStatistics> ComputeHeldOut(const HeldOutInput& input) {
+absl::StatusOr<v1::HeldOutStatistics> ComputeHeldOut(const HeldOutInput& input, const StopToken& stop) {
+  ABSL_RETURN_IF_ERROR(stop.Check());
   ABSL_RETURN_IF_ERROR(CheckInput(input));
   ABSL_ASSIGN_OR_RETURN(const Rows rows, GatherRows(input));
-  ABSL_RETURN_IF_ERROR(CheckSize(KishSize(rows.weight)));
+  if (!(KishSize(rows.weight) > kFewestRows)) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("n_eff = %.1f, more than 3 are needed for an error bar", KishSize(rows.weight)));
+  }
   const WeightedMoments moments = Moments(rows.out_of_fold, rows.weight);
   std::vector<double> means;
   for (const std::vector<double>& member : rows.member) means.push_back(Moments(member, rows.weight).mean);
-  std::vector<double> covariances;
-  for (const std::vector<double>& other : rows.other) {
-    covariances.push_back(Covariance(rows.out_of_fold, other, rows.weight));
-  }
   std::vector<double> pairs;
   for (int64_t a = 0; a < input.members; ++a) {
+    ABSL_RETURN_IF_ERROR(stop.Check());
     for (int64_t b = a + 1; b < input.members; ++b) {
       pairs.push_back(Covariance(rows.member[a], rows.member[b], rows.weight));
     }
   }
-  ABSL_ASSIGN_OR_RETURN(const Errors errors, ErrorsByKind(input, rows, moments));
+  ABSL_ASSIGN_OR_RETURN(const Errors errors, ErrorsByKind(input, rows, moments, stop));
 
   v1::HeldOutStatistics statistics;
   statistics.set_out_of_fold_log_prob(moments.mean);
   statistics.set_in_sample_log_prob(Moments(rows.in_sample, rows.weight).mean);
   statistics.set_log_prob_variance(moments.variance);
-  statistics.set_log_prob_covariance(Moments(covariances, {}).mean);
+  statistics.set_log_prob_covariance(CovarianceOfMembers(rows));
   statistics.set_member_spread(Spread(means));
   statistics.set_covariance_spread(Spread(pairs));
   statistics.set_chain_error(errors.mean);
@@ -260,7 +280,13 @@ absl::StatusOr<double> EffectiveRows(v1::RowKind kind, absl::Span<const double> 
       if (size > 0) n_eff = std::min(n_eff, size);  // 0: a constant column, which other checks refuse
     }
   }
-  ABSL_RETURN_IF_ERROR(CheckSize(n_eff));
+  const double needed = 2 * static_cast<double>(d + 1);
+  if (!(n_eff >= needed)) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("n_eff = %.1f is too few for %d parameters, at least %.0f are "
+                        "needed",
+                        n_eff, d, needed));
+  }
   return n_eff;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "creamery/v1/dataset.pb.h"
 #include "creamery/v1/model.pb.h"
+#include "proto/support/stop_token.h"
 
 namespace creamery {
 
@@ -29,17 +30,21 @@ struct HeldOutInput {
   uint64_t seed = 0;                      // of the volume realisations
 };
 
-// Errors by the kind of rows: INDEPENDENT sqrt(variance / Kish size); MCMC from the autocorrelation within chains;
+// Errors by the kind of rows: INDEPENDENT sqrt(sum w^2 (f - mean)^2) / sum w, which is sqrt(variance / Kish size) where
+// weights and f are unrelated; MCMC from the autocorrelation within chains;
 // NESTED_SAMPLING standard deviation over 100 realisations of the prior volumes and the scatter of log q within
 // likelihood shells, in quadrature.
 //
 // Rows where a member's log q is -inf are left out of every average; FAILED_PRECONDITION if they carry more than 1 % of
-// the weight. INTERNAL for NaN or +inf and for arrays that do not fit together. FAILED_PRECONDITION as EffectiveRows.
-absl::StatusOr<v1::HeldOutStatistics> ComputeHeldOut(const HeldOutInput& input);
+// the weight. INTERNAL for NaN or +inf and for arrays that do not fit together. FAILED_PRECONDITION for three effective
+// rows or fewer. CANCELLED or DEADLINE_EXCEEDED from `stop`.
+absl::StatusOr<v1::HeldOutStatistics> ComputeHeldOut(const HeldOutInput& input, const StopToken& stop = StopToken());
 
 // Effective number of rows of weighted samples: Kish's for INDEPENDENT and NESTED_SAMPLING; for MCMC the smallest
 // autocorrelation size over the d columns of theta (n, d).
-// FAILED_PRECONDITION "all weights are zero", or "n_eff = 2.7, at least 3 are needed" when it is 3 or less.
+// FAILED_PRECONDITION "all weights are zero", or "n_eff = 7.3 is too few for 8 parameters, at least 18 are needed"
+// below 2 (d + 1): a mean and a covariance need d + 1 rows to exist, and members are trained on half to 15/16 of the
+// rows.
 absl::StatusOr<double> EffectiveRows(v1::RowKind kind, absl::Span<const double> theta, int64_t d,
                                      absl::Span<const double> weight, absl::Span<const int64_t> chain);
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "models/statistics/weights.h"
 #include "proto/support/array.h"
 #include "proto/support/rows.h"
@@ -17,6 +18,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFewRows = 100;
+constexpr double kLargestUncovered = 0.01;
+// What the middle of seen and unseen rows is off by, in halves of the gap: measured, see marginal.h.
+constexpr double kResidual = 0.4;
 
 double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* theta) {
   double sum = 0;
@@ -24,31 +28,47 @@ double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* thet
   return sum;
 }
 
-// log prior of theta (n, d), columns in the order of `signature`.
-absl::StatusOr<std::vector<double>> LogPriorOf(const MarginalPrior& prior, const v1::Signature& signature,
-                                               const std::vector<double>& theta, const StopToken& stop) {
+// theta (n, d) in the columns' order of `to`, given in that of `from`.
+absl::StatusOr<std::vector<double>> Reordered(const std::vector<double>& theta, const v1::Signature& from,
+                                              const v1::Signature& to) {
+  std::vector<std::string> given;
+  std::vector<std::string> wanted;
+  for (const v1::Parameter& parameter : from.parameters()) given.push_back(parameter.name());
+  for (const v1::Parameter& parameter : to.parameters()) wanted.push_back(parameter.name());
+  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
+  std::vector<double> reordered(theta.size());
+  for (size_t i = 0; i < theta.size(); i += columns.size()) {
+    for (size_t j = 0; j < columns.size(); ++j) reordered[i + j] = theta[i + columns[j]];
+  }
+  return reordered;
+}
+
+// log prior at the draws, columns in the order of `signature`; of a prior model also by each of its members.
+struct LogPriors {
+  std::vector<double> answer;
+  std::vector<std::vector<double>> members;
+};
+
+absl::StatusOr<LogPriors> LogPriorOf(const MarginalPrior& prior, const v1::Signature& signature,
+                                     const std::vector<double>& theta, const StopToken& stop) {
   const int64_t d = signature.parameters_size();
   const int64_t n = static_cast<int64_t>(theta.size()) / d;
-  std::vector<double> log_prior(n);
+  LogPriors log_prior;
+  log_prior.answer.resize(n);
   if (prior.model == nullptr) {
     if (static_cast<int64_t>(prior.analytic.size()) != d) {
       return absl::InternalError(absl::StrCat(prior.analytic.size(), " priors for ", d, " parameters"));
     }
-    for (int64_t i = 0; i < n; ++i) log_prior[i] = AnalyticLogPrior(prior.analytic, &theta[i * d]);
+    for (int64_t i = 0; i < n; ++i) log_prior.answer[i] = AnalyticLogPrior(prior.analytic, &theta[i * d]);
     return log_prior;
   }
-  std::vector<std::string> given;
-  std::vector<std::string> wanted;
-  for (const v1::Parameter& parameter : signature.parameters()) given.push_back(parameter.name());
-  for (const v1::Parameter& parameter : prior.model->description().signature().parameters()) {
-    wanted.push_back(parameter.name());
+  ABSL_ASSIGN_OR_RETURN(const std::vector<double> reordered,
+                        Reordered(theta, signature, prior.model->description().signature()));
+  ABSL_RETURN_IF_ERROR(prior.model->density()->LogProb(reordered, absl::MakeSpan(log_prior.answer), stop));
+  for (const Density* member : prior.model->members()) {
+    log_prior.members.emplace_back(n);
+    ABSL_RETURN_IF_ERROR(member->LogProb(reordered, absl::MakeSpan(log_prior.members.back()), stop));
   }
-  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
-  std::vector<double> reordered(theta.size());
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j < d; ++j) reordered[i * d + j] = theta[i * d + columns[j]];
-  }
-  ABSL_RETURN_IF_ERROR(prior.model->density()->LogProb(reordered, absl::MakeSpan(log_prior), stop));
   return log_prior;
 }
 
@@ -57,7 +77,11 @@ struct Draws {
   std::vector<double> log_q;
   std::vector<double> log_prior;
   std::vector<double> log_ratio;
-  bool prior_vanishes_somewhere = false;
+  std::vector<std::vector<double>> member_log_prior;
+  double uncovered = 0;  // share of all draws where the prior vanishes
+  // E[log P] over the covered posterior, normalised there, less that over all of it.
+  double covered_shift = 0;
+  double variance_everywhere = 0;  // of log q over all draws
 };
 
 absl::StatusOr<Draws> Draw(const Estimator& model, const MarginalPrior& prior, int64_t n, uint64_t seed,
@@ -67,19 +91,35 @@ absl::StatusOr<Draws> Draw(const Estimator& model, const MarginalPrior& prior, i
   ABSL_RETURN_IF_ERROR(Sample(density, seed, 0, absl::MakeSpan(theta), stop));
   std::vector<double> log_q(n);
   ABSL_RETURN_IF_ERROR(density.LogProb(theta, absl::MakeSpan(log_q), stop));
-  ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_prior,
-                        LogPriorOf(prior, model.description().signature(), theta, stop));
+  ABSL_ASSIGN_OR_RETURN(const LogPriors log_prior, LogPriorOf(prior, model.description().signature(), theta, stop));
   Draws draws;
+  draws.member_log_prior.resize(log_prior.members.size());
+  int64_t uncovered = 0;
+  std::vector<double> all;
   for (int64_t i = 0; i < n; ++i) {
-    if (log_prior[i] == -kInfinity) draws.prior_vanishes_somewhere = true;
-    if (!std::isfinite(log_prior[i]) || !std::isfinite(log_q[i])) continue;
+    if (!std::isfinite(log_q[i])) continue;
+    all.push_back(log_q[i]);
+    if (!std::isfinite(log_prior.answer[i])) {
+      ++uncovered;
+      continue;
+    }
     draws.log_q.push_back(log_q[i]);
-    draws.log_prior.push_back(log_prior[i]);
-    draws.log_ratio.push_back(log_q[i] - log_prior[i]);
+    draws.log_prior.push_back(log_prior.answer[i]);
+    draws.log_ratio.push_back(log_q[i] - log_prior.answer[i]);
+    for (size_t k = 0; k < log_prior.members.size(); ++k) {
+      draws.member_log_prior[k].push_back(log_prior.members[k][i]);
+    }
   }
-  if (draws.log_q.size() < 2) {
-    return absl::FailedPreconditionError("the prior's density is zero at every draw from the posterior");
+  draws.uncovered = static_cast<double>(uncovered) / static_cast<double>(n);
+  if (draws.uncovered > kLargestUncovered || draws.log_q.size() < 2) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the prior's density is zero on %.1f %% of the posterior, more than %.0f %%: no posterior under this prior "
+        "lies there, so the divergence from it is not defined",
+        100 * draws.uncovered, 100 * kLargestUncovered));
   }
+  const WeightedMoments everywhere = Moments(all, {});
+  draws.covered_shift = Moments(draws.log_q, {}).mean - everywhere.mean - std::log1p(-draws.uncovered);
+  draws.variance_everywhere = everywhere.variance;
   return draws;
 }
 
@@ -96,16 +136,51 @@ void AddTotal(double effective_size, v1::Estimate& estimate) {
                                estimate.member_error() * estimate.member_error()));
 }
 
-v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const Draws& draws) {
+double Square(double x) { return x * x; }
+
+// What the rows that a prior model was trained on, and its training, leave uncertain in a statistic of log prior over
+// the draws. Member k has not seen the k-th part of those rows, so the members are the replications of a delete-a-group
+// jackknife (Shao & Wu 1989, Ann. Statist. 17, 1176).
+template <typename Statistic>
+double JackknifeError(const std::vector<std::vector<double>>& members, const Statistic& statistic) {
+  if (members.size() < 2) return 0;
+  std::vector<double> values;
+  for (const std::vector<double>& log_prior : members) {
+    const double value = statistic(log_prior);
+    if (std::isfinite(value)) values.push_back(value);
+  }
+  const double k = static_cast<double>(values.size());
+  return values.size() < 2 ? 0 : std::sqrt((k - 1) * Moments(values, {}).variance);
+}
+
+double HalfGap(const v1::HeldOutStatistics& held_out) {
+  return std::fabs(held_out.in_sample_log_prob() - held_out.out_of_fold_log_prob()) / 2;
+}
+
+// Whether the error of `prior` can be stated: it is analytic, or a model that says how well it fits.
+bool PriorErrorIsKnown(const MarginalPrior& prior) {
+  return prior.model == nullptr ||
+         (prior.model->members().size() > 1 && prior.model->description().training().has_held_out());
+}
+
+v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const MarginalPrior& prior, const Draws& draws) {
   const bool constant = IsConstant(draws.log_prior);
-  const WeightedMoments prior = Moments(draws.log_prior, {});
+  const WeightedMoments log_prior = Moments(draws.log_prior, {});
   v1::Estimate kl;
-  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 - prior.mean);
-  kl.set_approximation_error(std::fabs(held_out.in_sample_log_prob() - held_out.out_of_fold_log_prob()) / 2);
-  kl.set_monte_carlo_error(constant ? 0 : std::sqrt(prior.variance / static_cast<double>(draws.log_prior.size())));
+  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 + draws.covered_shift -
+               log_prior.mean);
+  const double of_prior = prior.model != nullptr && PriorErrorIsKnown(prior)
+                              ? HalfGap(prior.model->description().training().held_out())
+                              : 0;
+  kl.set_approximation_error(
+      std::sqrt(Square(kResidual * HalfGap(held_out)) + Square(kResidual * of_prior) + Square(draws.covered_shift)));
+  kl.set_monte_carlo_error(constant ? 0 : std::sqrt(log_prior.variance / static_cast<double>(draws.log_prior.size())));
   // log pi varies with the chain's noise too: the error of the mean of the difference, with as many effective rows.
-  kl.set_chain_error(constant ? held_out.chain_error()
-                              : std::sqrt(Moments(draws.log_ratio, {}).variance / held_out.effective_size()));
+  const double chain =
+      constant ? held_out.chain_error() : std::sqrt(Moments(draws.log_ratio, {}).variance / held_out.effective_size());
+  const double chain_of_prior =
+      JackknifeError(draws.member_log_prior, [](const auto& log_prior) { return Moments(log_prior, {}).mean; });
+  kl.set_chain_error(std::hypot(chain, chain_of_prior));
   // Not divided by the root of the number of members: their errors are largely common.
   kl.set_member_error(held_out.member_spread());
   AddTotal(held_out.effective_size(), kl);
@@ -119,7 +194,7 @@ v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws
   const WeightedMoments of_q = Moments(draws.log_q, {});
   const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
   v1::Estimate estimate;
-  const double correction = constant ? 0 : of_ratio.variance - of_q.variance;
+  const double correction = constant && draws.uncovered == 0 ? 0 : of_ratio.variance - draws.variance_everywhere;
   estimate.set_value(2 * (held_out.log_prob_covariance() + correction));
   if (!constant) {
     std::vector<double> influence(draws.log_q.size());
@@ -133,8 +208,14 @@ v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws
   }
   // The relative chain error of a variance carries over from log q to log q - log pi.
   const double scale = constant || !(of_q.variance > 0) ? 1 : of_ratio.variance / of_q.variance;
-  estimate.set_chain_error(2 * scale * held_out.variance_chain_error());
-  estimate.set_approximation_error(std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance()));
+  const double chain_of_prior = JackknifeError(draws.member_log_prior, [&](const std::vector<double>& log_prior) {
+    std::vector<double> ratio(log_prior.size());
+    for (size_t i = 0; i < ratio.size(); ++i) ratio[i] = draws.log_q[i] - log_prior[i];
+    return 2 * Moments(ratio, {}).variance;
+  });
+  estimate.set_chain_error(std::hypot(2 * scale * held_out.variance_chain_error(), chain_of_prior));
+  estimate.set_approximation_error(kResidual * 2 *
+                                   std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance()));
   estimate.set_member_error(2 * held_out.covariance_spread());
   AddTotal(held_out.effective_size(), estimate);
   return estimate;
@@ -145,9 +226,9 @@ std::vector<v1::Warning> WarningsOf(const v1::TrainingSummary& training, const M
   std::vector<v1::Warning> warnings;
   if (estimate.effective_size() < kFewRows) warnings.push_back(v1::FEW_EFFECTIVE_SAMPLES);
   if (estimate.error() > std::fabs(estimate.value()) / 3) warnings.push_back(v1::LARGE_ERROR);
-  if (prior.model != nullptr) warnings.push_back(v1::PRIOR_IS_ESTIMATED);
+  if (!PriorErrorIsKnown(prior)) warnings.push_back(v1::PRIOR_IS_ESTIMATED);
   if (training.row_kind() == v1::MCMC && training.held_out().num_chains() < 2) warnings.push_back(v1::SINGLE_CHAIN);
-  if (draws.prior_vanishes_somewhere) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
+  if (draws.uncovered > 0) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
   return warnings;
 }
 
@@ -166,7 +247,7 @@ absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const
   }
   ABSL_ASSIGN_OR_RETURN(const Draws draws, Draw(model, prior, num_samples, seed, stop));
   MarginalStatistics statistics;
-  statistics.kl = KlOf(training.held_out(), draws);
+  statistics.kl = KlOf(training.held_out(), prior, draws);
   statistics.dimensionality = DimensionalityOf(training.held_out(), draws);
   statistics.warnings = WarningsOf(training, prior, draws, statistics.kl);
   statistics.dimensionality_warnings = WarningsOf(training, prior, draws, statistics.dimensionality);

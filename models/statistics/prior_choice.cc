@@ -114,8 +114,15 @@ absl::StatusOr<MarginalPrior> ChoosePrior(const v1::Signature& signature, const 
     case v1::PriorChoice::kModel:
       return ModelPrior(signature, prior_model);
     default:
-      return DeclaredPrior(signature);
+      break;
   }
+  if (signature.prior_model().empty()) return DeclaredPrior(signature);
+  if (prior_model == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the model's prior is ", signature.prior_model(),
+                     ", a trained density that is not at hand; give analytic priors or another model of the prior"));
+  }
+  return ModelPrior(signature, prior_model);
 }
 
 }  // namespace creamery

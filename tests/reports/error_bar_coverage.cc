@@ -22,8 +22,6 @@
 #include "models/statistics/held_out.h"
 #include "models/statistics/marginal.h"
 #include "models/training/trainer.h"
-#include "models/plan/interpreter.h"
-#include "models/flows/flow_estimator.h"
 #include "proto/support/status_macros.h"
 #include "tests/reports/synthetic_problem.h"
 
@@ -90,15 +88,14 @@ void Put(std::ofstream& out, const std::vector<T>& v) {
 }
 
 absl::Status Dump(const std::string& path, const SyntheticProblem& p, const PreparedData& data,
-                  const std::string& artifact) {
-  ABSL_ASSIGN_OR_RETURN(const Safetensors tensors, Safetensors::Parse(artifact));
-  std::vector<double> log_q(4 * data.n());
-  std::vector<double> u(4 * data.n() * data.d());
-  for (int k = 0; k < 4; ++k) {
-    ABSL_ASSIGN_OR_RETURN(const Plan plan, ReadPlan(tensors, MemberPrefix(k)));
-    ABSL_RETURN_IF_ERROR(PlanLogProb(plan, data.theta, absl::MakeSpan(log_q).subspan(k * data.n(), data.n()), {}));
-    ABSL_RETURN_IF_ERROR(
-        PlanForward(plan, data.theta, absl::MakeSpan(u).subspan(k * data.n() * data.d(), data.n() * data.d()), {}));
+                  const Estimator& model) {
+  const auto members = model.members();
+  std::vector<double> log_q(members.size() * data.n());
+  std::vector<double> u(members.size() * data.n() * data.d());
+  for (size_t k = 0; k < members.size(); ++k) {
+    ABSL_RETURN_IF_ERROR(members[k]->LogProb(data.theta, absl::MakeSpan(log_q).subspan(k * data.n(), data.n()), {}));
+    ABSL_RETURN_IF_ERROR(members[k]->InversePriorTransform(
+        data.theta, absl::MakeSpan(u).subspan(k * data.n() * data.d(), data.n() * data.d()), {}));
   }
   std::vector<double> lp, lpi;
   for (const int64_t row : data.dataset_row) {
@@ -124,6 +121,15 @@ absl::Status Dump(const std::string& path, const SyntheticProblem& p, const Prep
 absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, int64_t index) {
   TrainingInput& input = problem.input;
   const int64_t d = input.dataset.parameters_size();
+  if (options.family == "exact") {
+    ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
+    ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
+    Outcome o = {};
+    o.d = d; o.rows = input.rows.num_rows; o.truth = problem.kl; o.value = o.exact_value = exact.out_of_fold_log_prob();
+    o.error = o.exact_error = exact.chain_error(); o.n_eff = exact.effective_size(); o.g_truth = problem.dimensionality;
+    o.g_value = 2 * exact.log_prob_variance(); o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
+    return o;
+  }
   *input.job.mutable_training()->mutable_spec() = SpecOf(options.family, d);
   TrainingHooks hooks;
   hooks.threads = options.threads;
@@ -138,7 +144,7 @@ absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, 
   ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
   if (!options.dump.empty()) {
     ABSL_RETURN_IF_ERROR(Dump(absl::StrCat(options.dump, "/", options.family, "_", options.seed, "_", index, ".bin"),
-                              problem, data, artifact));
+                              problem, data, *model));
   }
   Outcome o;
   o.d = static_cast<double>(d);

@@ -130,12 +130,101 @@ TEST(HeldOutTest, ARowWithoutDensityIsLeftOutAndManyAreRefused) {
   EXPECT_THAT(ComputeHeldOut(sample.input()), StatusIs(absl::StatusCode::kInternal, HasSubstr("member 1")));
 }
 
+TEST(HeldOutTest, LooksAtTheStopToken) {
+  StopSource source;
+  source.RequestStop();
+  EXPECT_THAT(ComputeHeldOut(Sample(100).input(), source.token()), HasCode(absl::StatusCode::kCancelled));
+}
+
+// Rows x ~ N(0, 1.5^2) weighted to N(0, 1), log q = -x^2 / 2: the weights are small where log q is extreme.
+TEST(HeldOutTest, TheErrorOfWeightedRowsIsTheirScatter) {
+  const int64_t n = 500;
+  const int trials = 400;
+  double squares = 0;
+  double stated = 0;
+  double by_kish = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    const RandomStream random(trial, RandomPurpose::kStatistics);
+    std::vector<double> weight(n);
+    std::vector<double> log_q(2 * n);
+    std::vector<int64_t> fold(n);
+    for (int64_t i = 0; i < n; ++i) {
+      const double x = 1.5 * random.Normal(i);
+      weight[i] = std::exp(-x * x / 2 * (1 - 1 / 2.25));
+      log_q[i] = log_q[n + i] = -x * x / 2;
+      fold[i] = i % 2;
+    }
+    HeldOutInput input;
+    input.members = 2;
+    input.log_q = log_q;
+    input.fold = fold;
+    input.weight = weight;
+    ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics statistics, ComputeHeldOut(input));
+    squares += std::pow(statistics.out_of_fold_log_prob() + 0.5, 2) / trials;
+    stated += std::pow(statistics.chain_error(), 2) / trials;
+    by_kish += statistics.log_prob_variance() / statistics.kish_size() / trials;
+  }
+  EXPECT_NEAR(stated / squares, 1, 4 * std::sqrt(2.0 / trials));  // of a variance over the trials
+  EXPECT_GT(by_kish / squares, 1 + 4 * std::sqrt(2.0 / trials));
+}
+
+// The theory of marginal.h with fits whose answer is known: means of N(m, 1) in d dimensions, member k the mean of the
+// rows outside fold k times h. Half the gap is d h v / 2 with v = 4 / (3 n), and the middle is the exact density's mean
+// for h = 1 whatever the truth, and for h = 1/2 if the truth's square is v; O and I are not.
+TEST(HeldOutTest, TheMiddleOfSeenAndUnseenRowsIsTheMeanOfTheExactDensity) {
+  const int64_t n = 80;
+  const int64_t d = 10;
+  const int trials = 200;
+  const double v = 4.0 / (3 * n);
+  for (const double h : {1.0, 0.5}) {
+    double off = 0;
+    double off_square = 0;
+    double gap = 0;
+    for (int trial = 0; trial < trials; ++trial) {
+      const RandomStream random(trial, RandomPurpose::kStatistics);
+      const double truth = std::sqrt(v);
+      std::vector<double> x(n * d);
+      for (int64_t i = 0; i < n * d; ++i) x[i] = truth + random.Normal(i);
+      std::vector<double> log_q(4 * n, 0);
+      std::vector<int64_t> fold(n);
+      double exact = 0;
+      for (int64_t i = 0; i < n; ++i) fold[i] = i % 4;
+      for (int64_t j = 0; j < d; ++j) {
+        for (int64_t m = 0; m < 4; ++m) {
+          double mean = 0;
+          for (int64_t i = 0; i < n; ++i) mean += fold[i] == m ? 0 : h * x[i * d + j] / (0.75 * n);
+          for (int64_t i = 0; i < n; ++i) log_q[m * n + i] -= std::pow(x[i * d + j] - mean, 2) / 2;
+        }
+        for (int64_t i = 0; i < n; ++i) exact -= std::pow(x[i * d + j] - truth, 2) / 2 / n;
+      }
+      HeldOutInput input;
+      input.members = 4;
+      input.log_q = log_q;
+      input.fold = fold;
+      ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics statistics, ComputeHeldOut(input));
+      const double middle = (statistics.in_sample_log_prob() + statistics.out_of_fold_log_prob()) / 2 - exact;
+      off += middle / trials;
+      off_square += middle * middle / trials;
+      gap += (statistics.in_sample_log_prob() - statistics.out_of_fold_log_prob()) / 2 / trials;
+    }
+    const double half_gap = d * h * v / 2;
+    EXPECT_NEAR(gap, half_gap, 0.1 * half_gap) << "h = " << h;
+    EXPECT_NEAR(off, 0, 4 * std::sqrt(off_square / trials)) << "h = " << h;
+    EXPECT_LT(std::sqrt(off_square), 0.6 * half_gap) << "h = " << h;
+  }
+}
+
 TEST(EffectiveRowsTest, RefusesTooFewAndZeroWeights) {
-  const std::vector<double> theta = {1, 2, 3, 4};
-  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, theta, 1, {1, 1, 1, 0.1}, {}), IsOk());
-  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, theta, 1, {1, 1, 0.5, 0}, {}),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("n_eff = 2.8, at least 3 are needed")));
-  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, theta, 1, {0, 0, 0, 0}, {}),
+  const std::vector<double> theta = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, {1, 2, 3, 4}, 1, {1, 1, 1, 1}, {}), IsOk());
+  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, {1, 2, 3, 4}, 1, {1, 1, 0.5, 0}, {}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("n_eff = 2.8 is too few for 1 parameters, at least 4 are needed")));
+  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, theta, 2, {1, 1, 1, 1, 1, 1}, {}), IsOk());
+  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, theta, 3, {1, 1, 1, 1}, {}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("n_eff = 4.0 is too few for 3 parameters, at least 8 are needed")));
+  EXPECT_THAT(EffectiveRows(v1::INDEPENDENT, {1, 2, 3, 4}, 1, {0, 0, 0, 0}, {}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("all weights are zero")));
 }
 
