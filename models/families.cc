@@ -17,7 +17,8 @@ namespace creamery {
 namespace {
 
 constexpr char kFormat[] = "creamery-artifact";
-constexpr int kFormatVersion = 1;
+// 1: flows, one tree level. 2: trees of densities, specs of all families, the answer of a training.
+constexpr int kFormatVersion = 2;
 
 // JSON of the same message is the same text: maps go by key.
 std::string ToJson(const google::protobuf::Message& message) {

@@ -6,6 +6,7 @@
 
 #include "models/families.h"
 #include "models/plan/interpreter.h"
+#include "tests/models/densities/random_tree.h"
 #include "tests/models/plan/random_plan.h"
 #include "tests/status_matchers.h"
 
@@ -101,6 +102,62 @@ TEST(DensityEstimatorBoundsTest, NothingLiesOnOrBeyondTheSignaturesBounds) {
   EXPECT_LT(theta[1], 0.1);
 }
 
+v1::ModelVersion TwoMembers() {
+  v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 2);
+  description.mutable_training()->add_members();
+  description.mutable_training()->add_members();
+  description.mutable_signature()->mutable_parameters(1)->set_lower(-1);
+  description.mutable_signature()->mutable_parameters(1)->set_upper(2);
+  return description;
+}
+
+TEST(DensityEstimatorMembersTest, EveryMemberAnswersForItselfAndAllOfThemForTheMixture) {
+  v1::ModelVersion description = TwoMembers();
+  const std::vector<DensityTree> trees = {RandomKernels(2, 5, 1),
+                                          FlowTree(RandomPlan(AutoregressiveLayer::Kind::kAffine, 2, 4))};
+  ASSERT_OK_AND_ASSIGN(const auto best, DensityEstimator::Create(description, trees));
+  description.mutable_spec()->mutable_training()->set_answer(v1::MEMBER_MIXTURE);
+  ASSERT_OK_AND_ASSIGN(const auto mixture, DensityEstimator::Create(description, trees));
+  ASSERT_EQ(mixture->members().size(), 2u);
+  const std::vector<double> theta = {0.3, 0.5};
+  const auto log_prob_of = [&](const Density& density) {
+    double log_prob = 0;
+    EXPECT_THAT(density.LogProb(theta, absl::MakeSpan(&log_prob, 1), StopToken()), IsOk());
+    return log_prob;
+  };
+  const double first = log_prob_of(*mixture->members()[0]);
+  const double second = log_prob_of(*mixture->members()[1]);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(first, log_prob_of(*MakeDensity(trees[0])));
+  EXPECT_EQ(log_prob_of(*best->density()), second);  // the answering member is 1
+  EXPECT_NEAR(log_prob_of(*mixture->density()), std::log(0.5 * std::exp(first) + 0.5 * std::exp(second)), 1e-14);
+  EXPECT_GT(best->memory_bytes(), trees[0].memory_bytes() + trees[1].memory_bytes());
+}
+
+TEST(DensityEstimatorMembersTest, MembersCheckTheirRowsToo) {
+  ASSERT_OK_AND_ASSIGN(const auto model,
+                       DensityEstimator::Create(TwoMembers(), {RandomKernels(2, 5, 1), RandomKernels(2, 5, 2)}));
+  double log_prob = 0;
+  std::vector<double> gradient(2);
+  const Density& member = *model->members()[0];
+  EXPECT_THAT(member.LogProb({0, NAN}, absl::MakeSpan(&log_prob, 1), StopToken()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("p1")));
+  ASSERT_THAT(member.LogProbGradient({0, 2}, absl::MakeSpan(&log_prob, 1), absl::MakeSpan(gradient), StopToken()),
+              IsOk());
+  EXPECT_EQ(log_prob, -INFINITY);
+  EXPECT_EQ(gradient, std::vector<double>(2, 0));
+  std::vector<double> place(4);
+  EXPECT_THAT(member.InversePriorTransform({0, 0.5, 0, 2.5}, absl::MakeSpan(place), StopToken()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2.5 in row 1, column 1 (p1)")));
+}
+
+TEST(DensityEstimatorMembersTest, AnAnsweringMemberThatIsNotThereIsRefused) {
+  v1::ModelVersion description = TwoMembers();
+  description.mutable_training()->set_answering_member(2);
+  EXPECT_THAT(DensityEstimator::Create(description, {RandomKernels(2, 5, 1), RandomKernels(2, 5, 2)}),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("answering member is 2, expected one of 2")));
+}
+
 TEST(LoadEstimatorTest, RefusesWhatIsNotAnArtifact) {
   EXPECT_THAT(LoadEstimator("nonsense"), HasCode(absl::StatusCode::kDataLoss));
   const std::string good = Artifact(v1::EstimatorSpec::kMaf, 2);
@@ -112,9 +169,9 @@ TEST(LoadEstimatorTest, RefusesWhatIsNotAnArtifact) {
   v1::ModelVersion description = Description(v1::EstimatorSpec::kMaf, 2);
   WriteDescription(description, artifact);
   EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("member0/")));
-  artifact.SetMetadata("format_version", "2");
+  artifact.SetMetadata("format_version", "3");
   EXPECT_THAT(LoadEstimator(artifact.Serialize()),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("format version 2")));
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("format version 3")));
   artifact.SetMetadata("format_version", "1");
   artifact.SetMetadata("description", "{");
   EXPECT_THAT(LoadEstimator(artifact.Serialize()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("description")));
