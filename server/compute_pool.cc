@@ -3,12 +3,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/low_priority.h"
 
 namespace creamery {
 
-ComputePool::ComputePool(std::string name, int threads, int max_queued)
+ComputePool::ComputePool(std::string name, int threads, int max_queued, Priority priority)
     : name_(std::move(name)), max_queued_(static_cast<size_t>(max_queued)) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
+  for (int i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, priority] {
+      if (priority == Priority::kLow) RunAtLowPriority();
+      Run();
+    });
+  }
 }
 
 ComputePool::~ComputePool() {

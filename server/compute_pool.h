@@ -1,6 +1,7 @@
-// A fixed number of threads and a bounded queue. The server has two: `compute` for answers, `disk` for everything that
-// waits for files or SQLite, so that an upload's fsync never stands before a query. No thread is ever held by a slow
-// client: streams come back for a thread message by message (rpc/).
+// A fixed number of threads and a bounded queue. The server has three: `compute` for answers, `disk` for everything
+// that waits for files or SQLite, so that an upload's fsync never stands before a query, and `statistics`, of low
+// priority, for what computes for seconds to minutes, so that it never stands before anything. No thread is ever held
+// by a slow client: streams come back for a thread message by message (rpc/).
 #ifndef CREAMERY_SERVER_COMPUTE_POOL_H_
 #define CREAMERY_SERVER_COMPUTE_POOL_H_
 
@@ -18,7 +19,8 @@ namespace creamery {
 // Thread-safe.
 class ComputePool {
  public:
-  ComputePool(std::string name, int threads, int max_queued);
+  enum class Priority { kNormal, kLow };
+  ComputePool(std::string name, int threads, int max_queued, Priority priority = Priority::kNormal);
   // Runs what is queued, then ends the threads.
   ~ComputePool();
 
@@ -26,6 +28,7 @@ class ComputePool {
   absl::Status Submit(std::function<void()> work);
   // Queues the next step of work that was admitted before; never refused, since open streams are bounded elsewhere.
   void Resume(std::function<void()> work);
+  int threads() const { return static_cast<int>(threads_.size()); }
 
  private:
   void Run();

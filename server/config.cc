@@ -46,7 +46,9 @@ absl::Status CheckNumbers(const ServerConfig& config) {
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_rows", config.max_rows(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_artifact_mib", config.max_artifact_mib(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("threads", config.threads(), 1));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("statistics_threads", config.statistics_threads(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_queued", config.max_queued(), 1));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("upload_idle_seconds", config.upload_idle_seconds(), 0.1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("drain_seconds", config.drain_seconds(), 0));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("drain_notice_seconds", config.drain_notice_seconds(), 0));
   if (config.max_message_mib() > 2047) {

@@ -79,6 +79,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   flags.Add(app, "max_artifact_mib", "Largest artifact to import, MiB [256]", &C::set_max_artifact_mib);
   flags.Add(app, "cache_mib", "Memory for loaded models, MiB [512]", &C::set_cache_mib);
   flags.Add(app, "threads", "Threads that compute, and as many that wait for the disk [2]", &C::set_threads);
+  flags.Add(app, "statistics_threads", "Low-priority threads for long statistics [1]", &C::set_statistics_threads);
+  flags.Add(app, "upload_idle_seconds", "An upload that sends nothing for so long is ended [120]",
+            &C::set_upload_idle_seconds);
   flags.Add(app, "max_queued", "Requests that may wait for a thread [256]", &C::set_max_queued);
   flags.Add(app, "drain_seconds", "After SIGTERM: time for calls in flight, seconds [30]", &C::set_drain_seconds);
   flags.Add(app, "drain_notice_seconds", "After SIGTERM: time until no new call is taken, seconds [0]",

@@ -1,5 +1,7 @@
 #include "server/served_models.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "models/families.h"
 #include "proto/support/status_macros.h"
@@ -54,7 +56,12 @@ absl::Status ServedModels::Deleted(const VersionName& name) {
 }
 
 absl::Duration EstimatedCost(const Estimator& estimator, int64_t rows) {
-  return absl::Nanoseconds(static_cast<double>(estimator.memory_bytes()) / kBytesPerWeight * static_cast<double>(rows));
+  const absl::Span<const Density* const> members = estimator.members();
+  const double all = std::max<double>(1, static_cast<double>(members.size()));
+  // One member answers, or the mixture of all.
+  const bool one = std::find(members.begin(), members.end(), estimator.density()) != members.end();
+  const double bytes = static_cast<double>(estimator.memory_bytes()) * (one ? 1 / all : 1);
+  return absl::Nanoseconds(bytes / kBytesPerWeight * static_cast<double>(rows));
 }
 
 }  // namespace creamery

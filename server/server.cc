@@ -28,11 +28,14 @@
 #include "server/jobs/job_board.h"
 #include "server/jobs/job_service.h"
 #include "server/jobs/local_workers.h"
+#include "server/jobs/statistics_runner.h"
 #include "server/jobs/worker_service.h"
 #include "server/model_directory.h"
 #include "server/rpc/call.h"
+#include "server/rpc/idle_watch.h"
 #include "server/served_models.h"
 #include "server/services/services.h"
+#include "server/statistics/statistics_jobs.h"
 #include "storage/registry.h"
 
 namespace creamery {
@@ -82,7 +85,9 @@ class ServerImpl final : public Server {
       : config_(config),
         compute_("compute", config.threads(), config.max_queued()),
         disk_("disk", config.threads(), config.max_queued()),
-        rpc_{&auth_, &compute_, &disk_} {}
+        statistics_("statistics", config.statistics_threads(), config.max_queued(), ComputePool::Priority::kLow),
+        idle_(absl::Seconds(config.upload_idle_seconds())),
+        rpc_{&auth_, &compute_, &disk_, &statistics_, &idle_} {}
 
   ~ServerImpl() override { Drain(); }
 
@@ -102,6 +107,8 @@ class ServerImpl final : public Server {
   std::string HostAndPort(int port) const {
     return absl::StrCat(config_.listen().substr(0, config_.listen().rfind(':')), ":", port);
   }
+  // The version a name means now.
+  absl::StatusOr<v1::ModelVersion> FindVersion(const std::string& name);
   void Published(const v1::ModelVersion& version);
 
   const ServerConfig config_;
@@ -110,9 +117,12 @@ class ServerImpl final : public Server {
   std::unique_ptr<ModelDirectory> directory_;
   std::unique_ptr<ServedModels> models_;
   std::unique_ptr<JobBoard> board_;
+  std::unique_ptr<StatisticsRunner> runner_;
   // Declared after what their work uses, before the services that give them work: ended in between.
   ComputePool compute_;
   ComputePool disk_;
+  ComputePool statistics_;
+  IdleWatch idle_;
   const RpcRuntime rpc_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> grpc_server_;
@@ -139,7 +149,17 @@ absl::Status ServerImpl::Open() {
   JobBoard::Options board_options;
   board_options.lease_duration = absl::Seconds(config_.lease_seconds());
   board_options.on_published = [this](const v1::ModelVersion& version) { Published(version); };
+  board_options.intake.find_version = [this](const std::string& name) { return FindVersion(name); };
+  board_options.intake.pin_statistics = [this](v1::StatisticsJob* job, std::vector<VersionName>* versions) {
+    return PinStatistics({*models_, *registry_}, job, versions);
+  };
   ABSL_ASSIGN_OR_RETURN(board_, JobBoard::Create(*registry_, std::move(board_options)));
+  runner_ = std::make_unique<StatisticsRunner>(
+      *board_, *registry_,
+      [this](const v1::StatisticsJob& job, const StatisticsProgress& progress, const StopToken& stop) {
+        return AnswerStatistics({*models_, *registry_}, job, progress, stop);
+      },
+      config_.statistics_threads());
 
   Limits limits;
   limits.max_rows = config_.max_rows();
@@ -149,11 +169,17 @@ absl::Status ServerImpl::Open() {
   services_.push_back(MakeDatasetService(rpc_, *registry_));
   services_.push_back(MakeModelService(rpc_, *registry_, *models_, limits));
   services_.push_back(MakeInferenceService(rpc_, *models_, limits));
-  services_.push_back(MakeStatisticsService(rpc_, *models_));
+  services_.push_back(MakeStatisticsService(rpc_, *models_, *registry_, limits));
   services_.push_back(MakeJobService(rpc_, *board_, *registry_));
   services_.push_back(MakeWorkerService(rpc_, *board_, *registry_));
   disk_.Resume([this] { registry_->CollectGarbage().IgnoreError(); });  // what a crash or a failed upload left
   return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ModelVersion> ServerImpl::FindVersion(const std::string& name) {
+  ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_->Find(name));
+  ABSL_ASSIGN_OR_RETURN(const VersionName version, VersionName::Parse(model.version));
+  return registry_->GetVersion(version.model_name(), version.number);
 }
 
 void ServerImpl::Published(const v1::ModelVersion& version) {
@@ -228,6 +254,7 @@ void ServerImpl::Drain() {
   if (board_ != nullptr) {
     board_->Drain();
     board_->AwaitDrained(std::min(kWorkerPatience, absl::Seconds(config_.drain_seconds())));
+    runner_.reset();
     if (workers_ != nullptr) workers_->Stop(std::min(kWorkerPatience, deadline - absl::Now()));
     board_->CloseSubscriptions();
   }

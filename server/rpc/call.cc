@@ -19,18 +19,24 @@ namespace {
 
 constexpr size_t kMaxRequestId = 128;
 
+ComputePool& PoolFor(const RpcRuntime& runtime, const Work& work) {
+  if (work.kind == Work::Kind::kDisk) return *runtime.disk;
+  if (work.kind == Work::Kind::kLong && runtime.statistics != nullptr) return *runtime.statistics;
+  return *runtime.compute;
+}
+
 }  // namespace
 
 absl::Status Dispatch(const RpcRuntime& runtime, Work work, std::function<void()> step) {
-  if (!work.disk && work.cost < kInlineLimit) {
+  if (work.kind == Work::Kind::kCompute && work.cost < kInlineLimit) {
     step();
     return absl::OkStatus();
   }
-  return (work.disk ? runtime.disk : runtime.compute)->Submit(std::move(step));
+  return PoolFor(runtime, work).Submit(std::move(step));
 }
 
 void DispatchNext(const RpcRuntime& runtime, Work work, std::function<void()> step) {
-  (work.disk ? runtime.disk : runtime.compute)->Resume(std::move(step));
+  PoolFor(runtime, work).Resume(std::move(step));
 }
 
 absl::StatusOr<std::string> AuthenticateCall(const RpcRuntime& runtime, const grpc::CallbackServerContext& context,

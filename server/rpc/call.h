@@ -19,11 +19,15 @@
 
 namespace creamery {
 
+class IdleWatch;
+
 // What the handlers of all services share. Everything must outlive the gRPC server.
 struct RpcRuntime {
   const Authenticator* auth = nullptr;
   ComputePool* compute = nullptr;
   ComputePool* disk = nullptr;
+  ComputePool* statistics = nullptr;  // null: as compute
+  IdleWatch* idle = nullptr;          // null: uploads may stall
 };
 
 // What a handler knows of its call. Copy it if you need it later.
@@ -34,15 +38,20 @@ struct Call {
 
 // Where a handler runs; the rule is in Dispatch.
 struct Work {
-  bool disk = false;
+  enum class Kind { kCompute, kDisk, kLong };
+  Kind kind = Kind::kCompute;
   absl::Duration cost = absl::ZeroDuration();
   // Looks at memory alone and takes about `cost`.
-  static Work Compute(absl::Duration cost) { return {false, cost}; }
+  static Work Compute(absl::Duration cost) { return {Kind::kCompute, cost}; }
   // May wait for files or SQLite.
-  static Work Disk() { return {true, absl::InfiniteDuration()}; }
+  static Work Disk() { return {Kind::kDisk, absl::InfiniteDuration()}; }
+  // Computes for seconds to minutes, and may read files too.
+  static Work Long() { return {Kind::kLong, absl::InfiniteDuration()}; }
 };
 // Compute work below this is done where it arrives: handing it to a thread costs 10 microseconds.
 inline constexpr absl::Duration kInlineLimit = absl::Microseconds(50);
+// Statistics above this are long work.
+inline constexpr absl::Duration kLongLimit = absl::Seconds(1);
 
 // Runs `step` at once or on one of the pools; UNAVAILABLE if its queue is full.
 absl::Status Dispatch(const RpcRuntime& runtime, Work work, std::function<void()> step);

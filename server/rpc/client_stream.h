@@ -1,5 +1,6 @@
 // Client-streaming methods: uploads. Each message is consumed on the disk pool as it arrives, one at a time, and the
-// next is read after it: a slow client holds no thread, a fast one is held back by HTTP/2's flow control.
+// next is read after it: a slow client holds no thread, a fast one is held back by HTTP/2's flow control, and one that
+// sends nothing for longer than RpcRuntime::idle allows is ended with DEADLINE_EXCEEDED.
 #ifndef CREAMERY_SERVER_RPC_CLIENT_STREAM_H_
 #define CREAMERY_SERVER_RPC_CLIENT_STREAM_H_
 
@@ -8,8 +9,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/rpc/call.h"
+#include "server/rpc/idle_watch.h"
 
 namespace creamery {
 
@@ -44,11 +47,13 @@ class ConsumerReactor final : public grpc::ServerReadReactor<Request> {
     }
     call_ = {*std::move(principal), stop_.token()};
     consumer_ = start(call_);
-    this->StartRead(&request_);
+    if (runtime.idle != nullptr) runtime.idle->Add(clock_);
+    Read();
   }
 
   void OnCancel() override { stop_.RequestStop(); }
   void OnReadDone(bool ok) override {
+    if (!clock_->EndWaiting()) return;  // Idle has ended the call
     DispatchNext(runtime_, Work::Disk(), [this, ok] { ok ? Next() : Last(); });
   }
   void OnDone() override { delete this; }
@@ -60,7 +65,16 @@ class ConsumerReactor final : public grpc::ServerReadReactor<Request> {
     if (status.ok()) status = RunGuarded([this] { return consumer_->Consume(request_); });
     if (!status.ok()) return End(status);
     request_.Clear();
+    Read();
+  }
+  void Read() {
+    clock_->BeginWaiting();
     this->StartRead(&request_);
+  }
+  void Idle() {
+    End(absl::DeadlineExceededError(absl::StrCat("the upload sent nothing for ",
+                                                 absl::FormatDuration(runtime_.idle->limit()),
+                                                 ": nothing of it is kept, send it again")));
   }
   void Last() {
     if (context_->IsCancelled()) stop_.RequestStop();
@@ -81,6 +95,7 @@ class ConsumerReactor final : public grpc::ServerReadReactor<Request> {
   Call call_;
   std::unique_ptr<Consumer> consumer_;
   Request request_;
+  const std::shared_ptr<WaitingClock> clock_ = std::make_shared<WaitingClock>([this] { Idle(); });
 };
 
 }  // namespace internal

@@ -1,19 +1,21 @@
 #include <algorithm>
-#include <cmath>
 #include <memory>
-#include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
-#include "models/statistics/log_likelihood.h"
+#include "models/densities/prior_density.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
+#include "server/services/log_likelihood_answer.h"
+#include "server/services/log_prob_answer.h"
 #include "server/services/questions.h"
 #include "server/services/services.h"
+#include "server/statistics/source.h"
 
 namespace creamery {
 namespace {
@@ -31,13 +33,9 @@ Work WorkFor(const Found& model, int64_t rows) {
   return Work::Compute(EstimatedCost(*model->estimator, std::max<int64_t>(rows, 0)));
 }
 
-uint64_t PickSeed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
-
-void AddWarnings(const std::vector<v1::Warning>& warnings, google::protobuf::RepeatedField<int>* out) {
-  for (const v1::Warning warning : warnings) out->Add(warning);
+template <typename Request>
+std::vector<std::string> ColumnsOf(const Request& request) {
+  return {request.columns().begin(), request.columns().end()};
 }
 
 class InferenceServiceImpl final : public v1::InferenceService::CallbackService {
@@ -48,23 +46,19 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
   grpc::ServerUnaryReactor* LogProb(grpc::CallbackServerContext* context, const v1::LogProbRequest* request,
                                     v1::LogProbResponse* response) override {
     Found found = models_.Find(request->model());
-    const Work work = WorkFor(found, ClaimedRows(request->theta()));
+    Work work = WorkFor(found, ClaimedRows(request->theta()));
+    if (work.kind == Work::Kind::kCompute && found.ok()) {
+      work = Work::Compute(
+          EstimatedLogProbCost(*request, *found->estimator, std::max<int64_t>(ClaimedRows(request->theta()), 0)));
+    }
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      if (request->gradient()) {
-        return absl::UnimplementedError("the gradient of log_prob is not offered by any family yet");
-      }
       ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-      ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
       ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
+      const std::vector<std::string> names = ParameterNames(model);
       ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
-                            ReadTheta(model, request->theta(), {request->columns().begin(), request->columns().end()},
-                                      limits_, sizeof(double)));
-      std::vector<double> log_prob(theta.size() / density->num_parameters());
-      ABSL_RETURN_IF_ERROR(density->LogProb(theta, absl::MakeSpan(log_prob), call.stop));
-      *response->mutable_log_prob() = FromDoubles(log_prob, {static_cast<int64_t>(log_prob.size())});
-      response->set_model_version(model.version);
-      AddWarnings(WarningsOf(model, log_prob), response->mutable_warnings());
-      return absl::OkStatus();
+                            ReadTheta(names, request->theta(), ColumnsOf(*request), limits_,
+                                      ReplyBytesPerRow(*request, static_cast<int64_t>(names.size()))));
+      return AnswerLogProb(*request, model, theta, *rpc_.compute, call.stop, response);
     });
   }
 
@@ -75,8 +69,11 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
     const Work work = WorkFor(found, ClaimedRows(request->u()));
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-      ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
+      ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
       ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
+      ABSL_ASSIGN_OR_RETURN(
+          const std::unique_ptr<Density> density,
+          MixWithPrior(*trained, model.estimator->description().signature(), request->prior_fraction()));
       const int64_t d = density->num_parameters();
       const int64_t row_bytes = d * static_cast<int64_t>(sizeof(double));
       ABSL_ASSIGN_OR_RETURN(const std::vector<double> u, ReadUnitPoints(model, request->u(), limits_, row_bytes));
@@ -88,25 +85,32 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
     });
   }
 
-  grpc::ServerUnaryReactor* LogLikelihood(grpc::CallbackServerContext* context, const v1::LogLikelihoodRequest* request,
-                                          v1::LogLikelihoodResponse* response) override {
+  grpc::ServerUnaryReactor* InversePriorTransform(grpc::CallbackServerContext* context,
+                                                  const v1::InversePriorTransformRequest* request,
+                                                  v1::InversePriorTransformResponse* response) override {
     Found found = models_.Find(request->model());
     const Work work = WorkFor(found, ClaimedRows(request->theta()));
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
+      ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
       ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
-      ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
-                            ReadTheta(model, request->theta(), {request->columns().begin(), request->columns().end()},
-                                      limits_, sizeof(double)));
-      ABSL_ASSIGN_OR_RETURN(const std::vector<double> values,
-                            creamery::LogLikelihood(*model.estimator, theta, call.stop));
-      *response->mutable_log_likelihood() = FromDoubles(values, {static_cast<int64_t>(values.size())});
-      response->set_log_evidence_error(model.estimator->description().log_evidence().error());
+      const int64_t d = density->num_parameters();
+      const int64_t row_bytes = d * static_cast<int64_t>(sizeof(double));
+      ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta, ReadTheta(ParameterNames(model), request->theta(),
+                                                                       ColumnsOf(*request), limits_, row_bytes));
+      std::vector<double> u(theta.size());
+      ABSL_RETURN_IF_ERROR(density->InversePriorTransform(theta, absl::MakeSpan(u), call.stop));
+      *response->mutable_u() = FromDoubles(u, {static_cast<int64_t>(u.size()) / d, d});
       response->set_model_version(model.version);
-      if (std::any_of(values.begin(), values.end(), [](double value) { return std::isinf(value); })) {
-        response->add_warnings(v1::OUTSIDE_SUPPORT);
-      }
       return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* LogLikelihood(grpc::CallbackServerContext* context, const v1::LogLikelihoodRequest* request,
+                                          v1::LogLikelihoodResponse* response) override {
+    const Work work = WorkForLogLikelihood(models_, *request);
+    return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
+      return AnswerLogLikelihood(*request, models_, limits_, call.stop, response);
     });
   }
 

@@ -9,7 +9,6 @@
 #include "proto/support/status_macros.h"
 
 namespace creamery {
-namespace {
 
 std::vector<std::string> ParameterNames(const ServedModel& model) {
   std::vector<std::string> names;
@@ -18,8 +17,6 @@ std::vector<std::string> ParameterNames(const ServedModel& model) {
   }
   return names;
 }
-
-}  // namespace
 
 int64_t ClaimedRows(const v1::Array& array) { return array.shape_size() == 0 ? 1 : array.shape(0); }
 
@@ -38,10 +35,9 @@ absl::Status CheckContext(const ServedModel& model, bool has_x) {
   return absl::InvalidArgumentError(absl::StrCat(model.version, " is unconditional: it takes no x"));
 }
 
-absl::StatusOr<std::vector<double>> ReadTheta(const ServedModel& model, const v1::Array& theta,
+absl::StatusOr<std::vector<double>> ReadTheta(const std::vector<std::string>& names, const v1::Array& theta,
                                               const std::vector<std::string>& columns, const Limits& limits,
                                               int64_t reply_bytes_per_row) {
-  const std::vector<std::string> names = ParameterNames(model);
   const int64_t d = static_cast<int64_t>(names.size());
   ABSL_RETURN_IF_ERROR(CheckRows(limits, "theta", ClaimedRows(theta), reply_bytes_per_row));
   ABSL_ASSIGN_OR_RETURN(const std::vector<int> source, MatchColumns(columns, names));

@@ -26,9 +26,12 @@ absl::StatusOr<const Density*> DensityOf(const ServedModel& model);
 // INVALID_ARGUMENT if x was given: no family so far is conditional.
 absl::Status CheckContext(const ServedModel& model, bool has_x);
 
-// theta (n, d) in the model's order of columns. INVALID_ARGUMENT for shapes, names, NaN and infinity,
+// The model's parameters, in its order.
+std::vector<std::string> ParameterNames(const ServedModel& model);
+
+// theta (n, d), columns in the order of `names`. INVALID_ARGUMENT for shapes, names, NaN and infinity,
 // RESOURCE_EXHAUSTED for too many rows; the reply has `reply_bytes_per_row`.
-absl::StatusOr<std::vector<double>> ReadTheta(const ServedModel& model, const v1::Array& theta,
+absl::StatusOr<std::vector<double>> ReadTheta(const std::vector<std::string>& names, const v1::Array& theta,
                                               const std::vector<std::string>& columns, const Limits& limits,
                                               int64_t reply_bytes_per_row);
 // u (n, d) strictly inside the unit hypercube.

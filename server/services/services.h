@@ -18,7 +18,8 @@ std::unique_ptr<grpc::Service> MakeDatasetService(const RpcRuntime& rpc, Registr
 std::unique_ptr<grpc::Service> MakeModelService(const RpcRuntime& rpc, Registry& registry, ServedModels& models,
                                                 const Limits& limits);
 std::unique_ptr<grpc::Service> MakeInferenceService(const RpcRuntime& rpc, ServedModels& models, const Limits& limits);
-std::unique_ptr<grpc::Service> MakeStatisticsService(const RpcRuntime& rpc, ServedModels& models);
+std::unique_ptr<grpc::Service> MakeStatisticsService(const RpcRuntime& rpc, ServedModels& models, Registry& registry,
+                                                     const Limits& limits);
 
 }  // namespace creamery
 

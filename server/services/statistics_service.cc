@@ -1,84 +1,53 @@
+#include <algorithm>
 #include <memory>
-#include <random>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "creamery/v1/statistics_service.grpc.pb.h"
-#include "models/statistics/marginal.h"
 #include "proto/support/status_macros.h"
+#include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/services.h"
+#include "server/statistics/evidence_question.h"
+#include "server/statistics/evidence_ratio_question.h"
+#include "server/statistics/joint_question.h"
+#include "server/statistics/marginal_question.h"
+#include "server/statistics/reweight_question.h"
 
 namespace creamery {
 namespace {
 
-constexpr int64_t kDefaultSamples = 10000;
-constexpr int64_t kFewestSamples = 100;
-constexpr int64_t kMostSamples = 1000000;
+// Draws, their densities and their prior's.
+constexpr int kEvaluationsPerSample = 3;
 
-// Both statistics, and what answered.
-struct Answer {
-  MarginalStatistics statistics;
-  uint64_t seed = 0;
-  std::string model_version;
-  std::string prior_model_version;
-};
-
-// `Request` is MarginalKLRequest or ModelDimensionalityRequest, which ask for the same things.
+// Too long for a gRPC thread in any case; with the disk if a model has to be loaded, and out of the way of all else if
+// it takes seconds.
 template <typename Request>
-absl::StatusOr<Answer> Compute(ServedModels& models, const Request& request, const StopToken& stop) {
-  const int64_t num_samples = request.num_samples() == 0 ? kDefaultSamples : request.num_samples();
-  if (num_samples < kFewestSamples || num_samples > kMostSamples) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("num_samples is ", num_samples, ", expected ", kFewestSamples, " to ", kMostSamples));
+Work WorkForMarginal(ServedModels& models, const Request& request) {
+  const absl::StatusOr<ServedModel> model = models.Find(request.model());
+  if (!model.ok()) return Work::Compute(absl::InfiniteDuration());  // the answer is this error
+  if (model->estimator == nullptr) return Work::Disk();
+  const int64_t samples = request.num_samples() == 0 ? 10000 : std::max<int64_t>(request.num_samples(), 0);
+  if (EstimatedCost(*model->estimator, samples * kEvaluationsPerSample) > kLongLimit) return Work::Long();
+  std::string prior = request.prior().model();
+  if (!request.prior().has_analytic() && prior.empty()) {
+    prior = model->estimator->description().signature().prior_model();
   }
-  Answer answer;
-  ABSL_ASSIGN_OR_RETURN(const ServedModel model, models.Acquire(request.model(), stop));
-  answer.model_version = model.version;
-  ServedModel prior_model;
-  if (!request.prior().model().empty()) {
-    ABSL_ASSIGN_OR_RETURN(prior_model, models.Acquire(request.prior().model(), stop));
-    answer.prior_model_version = prior_model.version;
-  }
-  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior, ChoosePrior(model.estimator->description().signature(),
-                                                               request.prior(), prior_model.estimator.get()));
-  std::random_device device;
-  answer.seed = request.has_seed() ? request.seed() : (uint64_t{device()} << 32) | device();
-  ABSL_ASSIGN_OR_RETURN(answer.statistics, ComputeMarginal(*model.estimator, prior, num_samples, answer.seed, stop));
-  return answer;
-}
-
-// Too long for a gRPC thread in any case; with the disk if a model has to be loaded.
-template <typename Request>
-Work WorkFor(ServedModels& models, const Request& request) {
-  const auto waits = [&models](const std::string& name) {
-    const absl::StatusOr<ServedModel> model = models.Find(name);
-    return model.ok() && model->estimator == nullptr;
-  };
-  const bool disk = waits(request.model()) || (!request.prior().model().empty() && waits(request.prior().model()));
-  return disk ? Work::Disk() : Work::Compute(absl::InfiniteDuration());
-}
-
-template <typename Response>
-void SetCommon(const Answer& answer, const std::vector<v1::Warning>& warnings, Response* response) {
-  response->set_seed(answer.seed);
-  response->set_model_version(answer.model_version);
-  response->set_prior_model_version(answer.prior_model_version);
-  for (const v1::Warning warning : warnings) response->add_warnings(warning);
+  if (prior.empty()) return Work::Compute(absl::InfiniteDuration());
+  const absl::StatusOr<ServedModel> prior_model = models.Find(prior);
+  return prior_model.ok() && prior_model->estimator == nullptr ? Work::Disk() : Work::Compute(absl::InfiniteDuration());
 }
 
 class StatisticsServiceImpl final : public v1::StatisticsService::CallbackService {
  public:
-  StatisticsServiceImpl(const RpcRuntime& rpc, ServedModels& models) : rpc_(rpc), models_(models) {}
+  StatisticsServiceImpl(const RpcRuntime& rpc, const StatisticsSource& source, const Limits& limits)
+      : rpc_(rpc), source_(source), limits_(limits) {}
 
   grpc::ServerUnaryReactor* MarginalKL(grpc::CallbackServerContext* context, const v1::MarginalKLRequest* request,
                                        v1::MarginalKLResponse* response) override {
-    const Work work = WorkFor(models_, *request);
+    const Work work = WorkForMarginal(source_.models, *request);
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const Answer answer, Compute(models_, *request, call.stop));
-      *response->mutable_kl() = answer.statistics.kl;
-      SetCommon(answer, answer.statistics.warnings, response);
+      ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerMarginalKL(question, call.stop));
       return absl::OkStatus();
     });
   }
@@ -86,24 +55,78 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
   grpc::ServerUnaryReactor* ModelDimensionality(grpc::CallbackServerContext* context,
                                                 const v1::ModelDimensionalityRequest* request,
                                                 v1::ModelDimensionalityResponse* response) override {
-    const Work work = WorkFor(models_, *request);
+    const Work work = WorkForMarginal(source_.models, *request);
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const Answer answer, Compute(models_, *request, call.stop));
-      *response->mutable_dimensionality() = answer.statistics.dimensionality;
-      SetCommon(answer, answer.statistics.dimensionality_warnings, response);
+      ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerModelDimensionality(question, call.stop));
+      return absl::OkStatus();
+    });
+  }
+
+  // The statistics first, then the samples in chunks of about 1 MiB. One thread computes; none is held by a slow
+  // client.
+  grpc::ServerWriteReactor<v1::JointPosteriorResponse>* JointPosterior(
+      grpc::CallbackServerContext* context, const v1::JointPosteriorRequest* request) override {
+    using Reply = v1::JointPosteriorResponse;
+    return HandleServerStream<Reply>(
+        rpc_, context, *request, Role::kClient, Work::Long(), Work::Compute(absl::InfiniteDuration()),
+        [=](const Call& call) -> absl::StatusOr<Producer<Reply>> {
+          ABSL_ASSIGN_OR_RETURN(const JointQuestion question, OpenJoint(source_.models, *request, call.stop));
+          ABSL_ASSIGN_OR_RETURN(JointAnswer joint, AnswerJoint(question, nullptr, call.stop));
+          const auto answer = std::make_shared<const JointAnswer>(std::move(joint));
+          return Producer<Reply>([answer, row = int64_t{-1}](Reply* reply) mutable -> absl::StatusOr<bool> {
+            const SampleTable& samples = answer->samples;
+            if (row < 0) {
+              *reply = answer->head;
+              row = 0;
+              return true;
+            }
+            if (row >= samples.n()) return false;
+            const int64_t end = std::min(samples.n(), row + SampleRowsPerMessage(samples.d()));
+            FillSamples(samples, row, end, reply->mutable_samples());
+            row = end;
+            return true;
+          });
+        });
+  }
+
+  grpc::ServerUnaryReactor* Evidence(grpc::CallbackServerContext* context, const v1::EvidenceRequest* request,
+                                     v1::EvidenceResponse* response) override {
+    return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
+      ABSL_ASSIGN_OR_RETURN(const EvidenceQuestion question, OpenEvidence(source_, *request, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidence(source_, question, limits_.max_reply_bytes, call.stop));
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* EvidenceRatio(grpc::CallbackServerContext* context, const v1::EvidenceRatioRequest* request,
+                                          v1::EvidenceRatioResponse* response) override {
+    return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
+      ABSL_ASSIGN_OR_RETURN(const EvidenceRatioQuestion question, OpenEvidenceRatio(source_, *request, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidenceRatio(source_, question, call.stop));
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* Reweight(grpc::CallbackServerContext* context, const v1::ReweightRequest* request,
+                                     v1::ReweightResponse* response) override {
+    return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerReweight(source_, *request, limits_.max_reply_bytes, call.stop));
       return absl::OkStatus();
     });
   }
 
  private:
   const RpcRuntime rpc_;
-  ServedModels& models_;
+  const StatisticsSource source_;
+  const Limits limits_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeStatisticsService(const RpcRuntime& rpc, ServedModels& models) {
-  return std::make_unique<StatisticsServiceImpl>(rpc, models);
+std::unique_ptr<grpc::Service> MakeStatisticsService(const RpcRuntime& rpc, ServedModels& models, Registry& registry,
+                                                     const Limits& limits) {
+  return std::make_unique<StatisticsServiceImpl>(rpc, StatisticsSource{models, registry}, limits);
 }
 
 }  // namespace creamery

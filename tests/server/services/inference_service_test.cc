@@ -99,8 +99,11 @@ TEST_F(InferenceServiceTest, WhatTheModelCannotDoIsRefused) {
   *request.mutable_x() = FromDoubles({1}, {1, 1});
   EXPECT_THAT(LogProb(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes no x")));
   request = Ask({0.1, -1});
-  request.set_gradient(true);
-  EXPECT_THAT(LogProb(request), HasCode(absl::StatusCode::kUnimplemented));
+  request.set_spread(true);  // of one member
+  EXPECT_THAT(LogProb(request), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("at least two")));
+  request = Ask({0.1, -1});
+  request.set_prior_fraction(1);
+  EXPECT_THAT(LogProb(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("prior_fraction")));
 }
 
 TEST_F(InferenceServiceTest, AModelVersionOrAliasThatDoesNotExistIsNotFound) {
