@@ -1,4 +1,5 @@
-// Artifacts of every released format still load and answer what they answered (tests/golden/make_artifacts.py).
+// Artifacts of every released format still load and answer what they answered: of format 1 what this program did
+// (tests/golden/make_artifacts.py), of format 2 what follows from the definitions (make_tree_artifacts.py).
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -37,10 +38,26 @@ TEST_P(GoldenArtifactTest, StillAnswersWhatItAnswered) {
       EXPECT_NEAR(log_prob, expected.get<double>(), 1e-9) << "point " << i;
     }
   }
+  if (!answers.contains("u")) return;
+  // The positions in the unit cube of the points inside, which are the first ones.
+  const auto positions = answers.at("u").get<std::vector<std::vector<double>>>();
+  ASSERT_EQ(positions.size(), 5u);
+  for (size_t i = 0; i < positions.size(); ++i) {
+    std::vector<double> u(points[i].size());
+    std::vector<double> theta(points[i].size());
+    ASSERT_THAT(estimator->density()->InversePriorTransform(points[i], absl::MakeSpan(u), StopToken()), IsOk());
+    ASSERT_THAT(estimator->density()->PriorTransform(positions[i], absl::MakeSpan(theta), StopToken()), IsOk());
+    for (size_t j = 0; j < u.size(); ++j) {
+      EXPECT_NEAR(u[j], positions[i][j], 1e-12) << "point " << i << ", column " << j;
+      EXPECT_NEAR(theta[j], points[i][j], 1e-8) << "point " << i << ", column " << j;
+    }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryFormat, GoldenArtifactTest, testing::Values("maf.format1", "nsf.format1"),
-                         [](const auto& info) { return info.param.substr(0, 3); });
+INSTANTIATE_TEST_SUITE_P(EveryFormat, GoldenArtifactTest,
+                         testing::Values("maf.format1", "nsf.format1", "kde.format2", "piecewise.format2",
+                                         "blocks.format2", "auto.format2"),
+                         [](const auto& info) { return info.param.substr(0, info.param.find('.')); });
 
 }  // namespace
 }  // namespace creamery
