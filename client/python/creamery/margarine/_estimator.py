@@ -46,7 +46,8 @@ class Estimator:
         theta_min: (d,) lower limits, as given or by margarine's estimate from the samples.
         theta_max: (d,) upper limits.
         parameters: d names.
-        loss_history: mean negative log-density of the training rows by epoch, natural log.
+        loss_history: mean negative log-density of the training rows, natural log: by epoch as far as they were seen,
+            then of the epoch that is kept, for each member.
         test_loss_history: of the held-out rows.
     """
 
@@ -116,6 +117,9 @@ class Estimator:
     def _fit(self, make_spec: Type[EstimatorSpec], **options: Any) -> None:
         self.model, seen = _service.train(self.kind, self._known_rows(), self.limits, make_spec, options)
         self.loss_history, self.test_loss_history = _losses(seen)
+        for member in self.model.training.members:  # the epochs that are kept close each member's history
+            self.loss_history.append(member.train_loss)
+            self.test_loss_history.append(member.held_out_loss)
 
     def __call__(self, u: Any) -> Any:
         """Samples of points of the unit hypercube.
