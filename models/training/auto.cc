@@ -1,5 +1,6 @@
 #include "models/training/auto.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -57,7 +58,9 @@ absl::StatusOr<std::vector<v1::EstimatorSpec>> AutoCandidates(const MemberRows& 
     ABSL_ASSIGN_OR_RETURN(const v1::EstimatorSpec piecewise, Complete("piecewise", spec, data));
     ABSL_ASSIGN_OR_RETURN(std::vector<int32_t> pieces,
                           PiecesBySilhouette(rows, piecewise, piecewise.piecewise().max_pieces(), stop));
+    // Two pieces at least, which silhouettes of curved modes do not favour.
     if (pieces.size() > kNumbersOfPieces) pieces.resize(kNumbersOfPieces);
+    if (!pieces.empty() && std::find(pieces.begin(), pieces.end(), 2) == pieces.end()) pieces.back() = 2;
     for (const int32_t k : pieces) {
       v1::EstimatorSpec candidate = piecewise;
       candidate.mutable_piecewise()->set_pieces(k);

@@ -15,7 +15,7 @@ namespace creamery {
 //   d = 1         nsf, kde
 //   d = 2, 3      nsf, maf, piecewise, kde
 //   d >= 4        nsf, maf, piecewise, and blocks where more than one block is found
-// Unless it is named, piecewise takes part with the two numbers of pieces of the highest silhouette.
+// Unless it is named, piecewise takes part with two pieces and with the number of pieces of the highest silhouette.
 absl::StatusOr<std::vector<v1::EstimatorSpec>> AutoCandidates(const MemberRows& rows, const v1::EstimatorSpec& spec,
                                                               const StopToken& stop);
 

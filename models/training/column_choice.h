@@ -19,8 +19,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "creamery/v1/estimator_spec.pb.h"
-#include "models/plan/plan.h"
 #include "models/data_preparation.h"
+#include "models/plan/plan.h"
 
 namespace creamery {
 

@@ -47,10 +47,8 @@ void TrainingRun::Describe(v1::ModelVersion& description) const {
   training.set_num_rows(data_.n());
   training.set_num_rows_dropped(data_.num_dropped);
   training.set_build(TrainingBuild());
-  if (!contenders_.empty()) {
-    for (v1::Candidate& candidate : creamery::Describe(contenders_, RowsOfMember(data_, 0), dataset.row_kind())) {
-      *training.add_compared() = std::move(candidate);
-    }
+  if (comparison_ != nullptr) {
+    for (v1::Candidate& candidate : comparison_->Describe(contenders_)) *training.add_compared() = std::move(candidate);
   }
   if (dataset.has_log_evidence()) *description.mutable_log_evidence() = dataset.log_evidence();
 }

@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "models/plan/plan.h"
 #include "models/data_preparation.h"
+#include "models/plan/plan.h"
 #include "models/training/training_loop.h"
 
 namespace creamery {

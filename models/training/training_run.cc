@@ -56,7 +56,7 @@ absl::Status TrainingRun::TrainMembers() {
   if (trainer->candidates != nullptr) {
     ABSL_ASSIGN_OR_RETURN(candidates, trainer->candidates(RowsOfMember(data_, 0), spec_, hooks_->stop));
   }
-  if (!candidates.empty()) return Compare(candidates);
+  if (!candidates.empty()) return Race(candidates);
   states_->SetTurns(members());
   return FitMembers(0, spec_, "");
 }
@@ -86,65 +86,74 @@ bool TrainingRun::IsFailure(const absl::Status& status) const {
   return absl::IsFailedPrecondition(status) && states_->status().ok();
 }
 
-absl::Status TrainingRun::FitContenders(size_t begin, size_t end) {
-  const MemberRows rows = RowsOfMember(data_, 0);
-  const auto count = static_cast<int64_t>(end - begin);
+absl::Status TrainingRun::FitContenders(const std::vector<int64_t>& running) {
+  const auto count = static_cast<int64_t>(running.size());
   const int64_t side_by_side = std::max<int64_t>(1, std::min<int64_t>(hooks_->threads, count));
   return ForEach(count, side_by_side, [&](int64_t i) -> absl::Status {
-    Contender& contender = contenders_[begin + i];
+    Contender& contender = contenders_[running[i]];
     const std::string stage =
-        absl::StrCat("candidate ", FamilyOf(contender.spec), " (", begin + i + 1, " of ", contenders_.size(), ")");
-    auto tree = FitMember(0, contender.spec, contender.path, stage, hooks_->threads / side_by_side);
+        absl::StrCat("candidate ", FamilyOf(contender.spec), " (", i + 1, " of ", running.size(), ")");
+    const auto member = static_cast<int64_t>(contender.members.size());
+    auto tree = FitMember(member, contender.spec, contender.path, stage, hooks_->threads / side_by_side);
     if (IsFailure(tree.status())) {
       contender.failure = std::string(tree.status().message());
       return absl::OkStatus();
     }
     ABSL_RETURN_IF_ERROR(tree.status());
-    contender.first = *std::move(tree);
-    return Evaluate(rows, hooks_->stop, contender);
+    return comparison_->Add(*std::move(tree), hooks_->stop, contender);
   });
 }
 
-absl::Status TrainingRun::Compare(const std::vector<v1::EstimatorSpec>& candidates) {
-  const auto trials = static_cast<size_t>(spec_.auto_().trials());
-  states_->SetTurns(static_cast<int64_t>(candidates.size() + trials) + members() - 1);
+absl::Status TrainingRun::Race(const std::vector<v1::EstimatorSpec>& candidates) {
+  comparison_ = std::make_unique<Comparison>(data_, input_->dataset.row_kind(), members());
+  std::vector<int64_t> running;
   for (const v1::EstimatorSpec& candidate : candidates) {
+    running.push_back(static_cast<int64_t>(contenders_.size()));
     Contender& contender = contenders_.emplace_back();
     contender.spec = candidate;
-    contender.path = absl::StrCat("candidate", contenders_.size() - 1, "/");
+    contender.path = absl::StrCat("candidate", running.back(), "/");
   }
-  ABSL_RETURN_IF_ERROR(FitContenders(0, contenders_.size()));
-  SortByHeldOut(contenders_);
-  if (trials > 0 && contenders_.front().failure.empty()) {
-    AddTrials();
-    ABSL_RETURN_IF_ERROR(FitContenders(candidates.size(), contenders_.size()));
-    SortByHeldOut(contenders_);
+  int64_t turns = static_cast<int64_t>(candidates.size()) + spec_.auto_().trials();
+  states_->SetTurns(turns + members() - 1);
+  ABSL_RETURN_IF_ERROR(FitContenders(running));
+  ABSL_RETURN_IF_ERROR(AddTrials());
+  for (int64_t member = 1; member < members(); ++member) {
+    running = comparison_->StillRunning(contenders_);
+    if (running.size() < 2) break;
+    turns += static_cast<int64_t>(running.size());
+    states_->SetTurns(turns + members() - 1 - member);
+    ABSL_RETURN_IF_ERROR(FitContenders(running));
   }
   return FitBest();
 }
 
-void TrainingRun::AddTrials() {
-  const v1::EstimatorSpec best = contenders_.front().spec;
-  const auto trainer = FindTrainer(best);  // it has just been trained
+absl::Status TrainingRun::AddTrials() {
+  const int64_t best = comparison_->Best(contenders_);
+  if (best < 0) return absl::OkStatus();
+  const v1::EstimatorSpec spec = contenders_[best].spec;
+  ABSL_ASSIGN_OR_RETURN(const Trainer* trainer, FindTrainer(spec));
+  std::vector<int64_t> running;
   for (int64_t index = 0; index < spec_.auto_().trials(); ++index) {
+    running.push_back(static_cast<int64_t>(contenders_.size()));
     Contender& contender = contenders_.emplace_back();
-    contender.spec = best;
-    (*trainer)->vary(Trial(spec_.training().seed(), index), contender.spec);
+    contender.spec = spec;
+    trainer->vary(Trial(spec_.training().seed(), index), contender.spec);
     contender.path = absl::StrCat("trial", index, "/");
   }
+  return FitContenders(running);
 }
 
 absl::Status TrainingRun::FitBest() {
-  while (contenders_.front().failure.empty()) {
-    Contender& best = contenders_.front();
-    const absl::Status fitted = FitMembers(1, best.spec, best.path);
+  for (int64_t best = comparison_->Best(contenders_); best >= 0; best = comparison_->Best(contenders_)) {
+    Contender& contender = contenders_[best];
+    const absl::Status fitted =
+        FitMembers(static_cast<int64_t>(contender.members.size()), contender.spec, contender.path);
     if (fitted.ok()) {
-      trees_[0] = std::move(best.first);
+      std::move(contender.members.begin(), contender.members.end(), trees_.begin());
       return absl::OkStatus();
     }
     if (!IsFailure(fitted)) return fitted;
-    best.failure = std::string(fitted.message());
-    SortByHeldOut(contenders_);
+    contender.failure = std::string(fitted.message());
   }
   std::vector<std::string> failures;
   for (const Contender& contender : contenders_) {

@@ -34,14 +34,15 @@ class TrainingRun {
 
   absl::StatusOr<DensityTree> FitMember(int64_t member, const v1::EstimatorSpec& spec, const std::string& path,
                                         const std::string& stage, int64_t threads);
-  // Member 0 of contenders [begin, end): their densities or their failures.
-  absl::Status FitContenders(size_t begin, size_t end);
-  absl::Status Compare(const std::vector<v1::EstimatorSpec>& candidates);
-  // Members `first` and later.
+  // Members `first` and later into trees_.
   absl::Status FitMembers(int64_t first, const v1::EstimatorSpec& spec, const std::string& path);
-  // Trains the best to the end; the next best where that fails.
+  // Fits `candidates` to a member, and another, until one is left, then all members of that one.
+  absl::Status Race(const std::vector<v1::EstimatorSpec>& candidates);
+  // The next member of some contenders, or their failures.
+  absl::Status FitContenders(const std::vector<int64_t>& running);
+  // Settings around those of the best contender, with their first member.
+  absl::Status AddTrials();
   absl::Status FitBest();
-  void AddTrials();
   // Whether `status` is of a candidate's own making and not the end of the training.
   bool IsFailure(const absl::Status& status) const;
 
@@ -54,9 +55,10 @@ class TrainingRun {
   v1::EstimatorSpec spec_;  // complete
   PreparedData data_;
   std::unique_ptr<NetworkStates> states_;
-  std::vector<Contender> contenders_;  // empty if there was no choice
-  std::string path_;                   // of the networks of `trees_`
-  std::vector<DensityTree> trees_;     // of the members
+  std::unique_ptr<Comparison> comparison_;  // null if there was no choice
+  std::vector<Contender> contenders_;
+  std::string path_;                // of the networks of `trees_`
+  std::vector<DensityTree> trees_;  // of the members
 };
 
 }  // namespace creamery

@@ -48,11 +48,7 @@ TrainingInput MakeInput(const std::vector<v1::Parameter>& parameters, int64_t n,
 
 v1::EstimatorSpec SpecOf(const std::string& family) {
   v1::EstimatorSpec spec;
-  if (family == "maf") {
-    spec.mutable_maf();
-  } else {
-    spec.mutable_nsf();
-  }
+  spec.GetReflection()->MutableMessage(&spec, v1::EstimatorSpec::descriptor()->FindFieldByName(family));
   return spec;
 }
 

@@ -20,7 +20,7 @@ v1::Parameter HalfBoundedParameter(const std::string& name, double lower);
 TrainingInput MakeInput(const std::vector<v1::Parameter>& parameters, int64_t n,
                         const std::function<void(const std::function<double(int)>& u, double* row)>& fill);
 
-// "maf" or "nsf" with default options.
+// A spec of the family "maf", "auto", ... with default options.
 v1::EstimatorSpec SpecOf(const std::string& family);
 
 // A posterior in the PolyChord files of `folder` ("polychord_box/pc"), dead and live points, or no rows if absent.
