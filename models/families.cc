@@ -106,9 +106,10 @@ void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact
   artifact.SetMetadata("description", ToJson(description));
 }
 
-absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes) {
+absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(artifact_bytes));
   ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
+  if (!name.empty()) description.set_name(name);
   const auto family = FindFamily(description.spec());
   if (!family.ok()) return absl::DataLossError(absl::StrCat("the artifact's ", family.status().message()));
   return (*family)->load(std::move(description), artifact);

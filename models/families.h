@@ -39,7 +39,9 @@ absl::StatusOr<v1::ModelVersion> ReadDescription(const Safetensors& artifact);
 void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact);
 
 // An estimator from an artifact's bytes. DATA_LOSS for a malformed file, FAILED_PRECONDITION for a newer format.
-absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes);
+// `name`: of the version that the artifact was published as, for messages; an artifact does not know it.
+absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes,
+                                                         const std::string& name = "");
 
 }  // namespace creamery
 

@@ -17,7 +17,7 @@ absl::StatusOr<std::unique_ptr<Estimator>> LoadVersion(Registry& registry, const
   absl::StatusOr<std::string> bytes = registry.blobs().ReadBlob(row.artifact_digest());
   absl::Status status = bytes.status();
   if (status.ok()) {
-    absl::StatusOr<std::unique_ptr<Estimator>> estimator = LoadEstimator(*bytes);
+    absl::StatusOr<std::unique_ptr<Estimator>> estimator = LoadEstimator(*bytes, name);
     if (estimator.ok()) return estimator;
     status = estimator.status();
   }
