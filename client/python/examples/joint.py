@@ -21,7 +21,7 @@ COVARIANCES = (
 CENTRE = np.array([0.32, 0.80])
 
 
-def exact_log_r(means: list) -> float:
+def exact_log_r(means: "list[np.ndarray]") -> float:
     """log of the integral of P_A P_B / prior: a Gaussian of the difference of the means, times the box."""
     box = sum(math.log(upper - lower) for lower, upper in PRIORS.values())
     total = COVARIANCES[0] + COVARIANCES[1]
