@@ -18,9 +18,21 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLogTwoPi = 1.83787706640934548356;
-// A kernel smaller than exp(-kNegligible) times the largest adds nothing to a float64 sum, of up to 1e6 kernels and
-// down to tails of 1e-20.
-constexpr double kNegligible = 100;
+// A kernel smaller than exp(-kNegligible) times the largest adds nothing to a float64 sum of up to 1e6 kernels.
+constexpr double kNegligible = 50;
+constexpr int64_t kLanes = 8;
+
+// sum_k f(k), in an order that lets the processor add several at once.
+template <typename F>
+double SumOver(int64_t n, const F& f) {
+  double lane[kLanes] = {};
+  int64_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) lane[l] += f(k + l);
+  }
+  for (; k < n; ++k) lane[0] += f(k);
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
 
 }  // namespace
 
@@ -79,12 +91,8 @@ double KernelDensity::LogSum(const double* v, std::vector<double>& terms) const 
     }
   }
   const double largest = *std::max_element(terms.begin(), terms.end());
-  double sum = 0;
-  for (double& term : terms) {
-    term = term - largest > -kNegligible ? std::exp(term - largest) : 0;
-    sum += term;
-  }
-  return largest + std::log(sum);
+  for (double& term : terms) term = term - largest > -kNegligible ? std::exp(term - largest) : 0;
+  return largest + std::log(SumOver(m_, [&](int64_t k) { return terms[k]; }));
 }
 
 absl::Status KernelDensity::LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
@@ -115,13 +123,11 @@ absl::Status KernelDensity::LogProbGradient(absl::Span<const double> theta, absl
     const double ladj = Whiten(&theta[i * d_], v.data());
     log_prob[i] = ladj == -kInfinity ? ladj : ladj + log_scale_ + LogSum(v.data(), terms);
     if (log_prob[i] == -kInfinity) continue;
-    const double total = std::accumulate(terms.begin(), terms.end(), 0.0);
+    const double total = SumOver(m_, [&](int64_t k) { return terms[k]; });
     // In v: the mean of c - v under the kernels' shares. In y: C^-T times that, solved from the last row up.
     for (int64_t j = d_; j-- > 0;) {
       const double* center = &centers_[j * m_];
-      double mean = 0;
-      for (int64_t k = 0; k < m_; ++k) mean += terms[k] * (center[k] - v[j]);
-      double value = mean / total;
+      double value = SumOver(m_, [&](int64_t k) { return terms[k] * (center[k] - v[j]); }) / total;
       for (int64_t l = j + 1; l < d_; ++l) value -= cholesky_[l * d_ + j] * out[l];
       out[j] = value / cholesky_[j * d_ + j];
     }
@@ -192,12 +198,18 @@ absl::Status KernelDensity::PriorTransform(absl::Span<const double> u, absl::Spa
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d_));
   std::vector<double> v(d_);
   Conditionals conditionals(*this);
+  BinnedNormalMixture first;  // of column 0, where all rows begin
+  first.Reset(weight_, absl::MakeConstSpan(centers_).subspan(0, m_));
+  BinnedNormalMixture mixture;
   for (int64_t row = 0; row < n; ++row) {
-    conditionals.Start();
-    for (int64_t i = 0; i < d_; ++i) {
+    ABSL_RETURN_IF_ERROR(stop.Check());
+    v[0] = first.Quantile(u[row * d_]);
+    if (d_ > 1) conditionals.Start();
+    for (int64_t i = 1; i < d_; ++i) {
       ABSL_RETURN_IF_ERROR(stop.Check());
-      v[i] = NormalMixtureQuantile(conditionals.weight(), conditionals.center(), u[row * d_ + i]);
-      if (i + 1 < d_) conditionals.Fix(v[i], i + 1);
+      conditionals.Fix(v[i - 1], i);
+      mixture.Reset(conditionals.weight(), conditionals.center());
+      v[i] = mixture.Quantile(u[row * d_ + i]);
     }
     for (int64_t i = 0; i < d_; ++i) {
       double y = 0;

@@ -45,5 +45,35 @@ TEST(NormalMixtureTest, QuantileUndoesTheDistributionFunctionToTheLastBits) {
   EXPECT_NEAR(NormalMixtureQuantile(weight, mirrored, u), -NormalMixtureQuantile(weight, center, 1 - u), 1e-12);
 }
 
+// Kernels in cells: as the sum over all of them, to rounding, in the middle, at the tails and where there are gaps.
+TEST(BinnedNormalMixtureTest, HasTheQuantilesOfTheSumOverAllKernels) {
+  const RandomStream random(4, RandomPurpose::kStatistics);
+  BinnedNormalMixture binned;
+  for (const int count : {1, 150, 2000}) {        // few go without cells
+    for (const double apart : {0.0, 8.0, 1e5}) {  // so do those far apart
+      std::vector<double> weight;
+      std::vector<double> center;
+      for (int k = 0; k < count; ++k) {
+        weight.push_back(std::exp(-20 * random.Uniform(k)));
+        center.push_back((k % 3) * apart + 3 * random.Normal(k, 1));
+      }
+      binned.Reset(weight, center);
+      for (int i = 0; i < 60; ++i) {
+        const double u = i < 40 ? random.Uniform(i, 2) : std::pow(10, -(i - 39));
+        const double v = NormalMixtureQuantile(weight, center, u);
+        // The slope of F turns rounding of 1e-16 of the whole, or of the tail, into this much of v.
+        double height = 0;
+        double total = 0;
+        for (int k = 0; k < count; ++k) {
+          total += weight[k];
+          height += weight[k] * std::exp(NormalLogDensity(v - center[k]));
+        }
+        const double tolerance = 1e-15 * total / height * std::max(u, 1e-4) + 4e-15 * (1 + std::fabs(v));
+        EXPECT_NEAR(binned.Quantile(u), v, 10 * tolerance) << count << " kernels, " << apart << " apart, u " << u;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace creamery

@@ -87,6 +87,7 @@ std::vector<NamedTree> EveryKind(int64_t d) {
   trees.push_back({"spline", spline(d, 2)});
   trees.push_back({"one_kernel", RandomKernels(d, 1, 3)});
   trees.push_back({"kernels", RandomKernels(d, 20, 4)});
+  trees.push_back({"many_kernels", RandomKernels(d, 300, 12)});  // enough for quantiles by cells
   trees.push_back({"mixture", MakeMixture({0.2, 0.5, 0.3}, {affine(5), RandomKernels(d, 5, 6), affine(7)})});
   if (d > 1) {
     std::vector<int64_t> rest;
