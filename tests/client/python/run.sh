@@ -14,7 +14,8 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
   "$repository/client/python[test,pandas]"
 # Optional in the package and heavy: their tests are skipped, saying so, where they cannot be installed.
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check anesthetic getdist ||
-  echo "anesthetic or getdist could not be installed: the tests of as_= for them are skipped" >&2
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+  anesthetic getdist h5py pyyaml scipy dynesty emcee ||
+  echo "anesthetic, getdist, dynesty or emcee could not be installed: tests that need them are skipped" >&2
 cd "$repository/tests/client/python"
 exec "$venv/bin/python" -m pytest -rs . ../../integration "$@"
