@@ -1,5 +1,5 @@
-// Gradient steps of one member: the fused step against LibTorch's autograd, on one thread. For figures that can be
-// compared: training_bench --benchmark_enable_random_interleaving=true --benchmark_repetitions=5
+// Gradient steps of one member, the fused step against LibTorch's autograd, and whole trainings; on one thread. For
+// figures that can be compared: training_bench --benchmark_enable_random_interleaving=true --benchmark_repetitions=5
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "models/plan/column_map.h"
 #include "models/random.h"
 #include "models/training/flow_network.h"
 #include "models/training/fused_flow.h"
 #include "models/training/fused_kernels.h"
+#include "models/training/trainer.h"
+#include "tests/models/training/training_samples.h"
 
 namespace creamery {
 namespace {
@@ -93,6 +96,24 @@ void Eager(benchmark::State& state, AutoregressiveLayer::Kind kind) {
   Report(state);
 }
 
+// All that a training job does: 10 000 rows of a correlated Gaussian of 6 parameters, 4 members, defaults.
+void Whole(benchmark::State& state, const std::string& family) {
+  std::vector<v1::Parameter> parameters;
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) parameters.push_back(BoxParameter(name, -8, 8));
+  TrainingInput input = MakeInput(parameters, 10000, [](const auto& u, double* row) {
+    for (int j = 0; j < 6; ++j) row[j] = NormalQuantile(u(j)) + (j > 0 ? 0.5 * row[j - 1] : 0);
+  });
+  *input.job.mutable_training()->mutable_spec() = SpecOf(family);
+  int64_t epochs = 0;
+  TrainingHooks hooks;
+  hooks.progress = [&](const v1::Progress&) { ++epochs; };
+  for (auto _ : state) {
+    const auto artifact = Train(input, hooks);
+    if (!artifact.ok()) state.SkipWithError(artifact.status().ToString().c_str());
+  }
+  state.counters["epochs"] = benchmark::Counter(static_cast<double>(epochs), benchmark::Counter::kAvgIterations);
+}
+
 void Sizes(benchmark::internal::Benchmark* bench, std::vector<int64_t> dimensions) {
   for (const int64_t d : dimensions) {
     for (const int64_t rows : {128, 1024}) bench->Args({d, rows});
@@ -107,6 +128,8 @@ BENCHMARK_CAPTURE(Fused, maf, kAffine)->Apply(MafSizes);
 BENCHMARK_CAPTURE(Eager, maf, kAffine)->Apply(MafSizes);
 BENCHMARK_CAPTURE(Fused, nsf, kSpline)->Apply(NsfSizes);
 BENCHMARK_CAPTURE(Eager, nsf, kSpline)->Apply(NsfSizes);
+BENCHMARK_CAPTURE(Whole, maf, "maf")->Unit(benchmark::kSecond)->Iterations(1);
+BENCHMARK_CAPTURE(Whole, nsf, "nsf")->Unit(benchmark::kSecond)->Iterations(1);
 
 }  // namespace
 }  // namespace creamery
