@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "models/statistics/joint.h"
+#include "models/statistics/joint_problem.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -20,6 +21,23 @@ std::string CommonPriorModel(const std::vector<ServedModel>& models) {
     if (model.estimator->description().signature().prior_model() != first) return "";
   }
   return first;
+}
+
+std::vector<const Estimator*> EstimatorsOf(const JointQuestion& question) {
+  std::vector<const Estimator*> estimators;
+  for (const ServedModel& model : question.models) estimators.push_back(model.estimator.get());
+  return estimators;
+}
+
+JointInput InputOf(const JointQuestion& question, const std::vector<const Estimator*>& estimators) {
+  JointInput input;
+  input.models = estimators;
+  input.prior = question.prior;
+  input.prior_model = question.prior_model.estimator.get();
+  input.num_samples = question.num_samples;
+  input.seed = question.seed;
+  input.max_evaluations = question.max_evaluations;
+  return input;
 }
 
 }  // namespace
@@ -47,23 +65,16 @@ absl::StatusOr<JointQuestion> OpenJoint(ServedModels& models, const v1::JointPos
   }
   question.without_samples = request.without_samples();
   question.seed = SeedOf(request);
+  ABSL_RETURN_IF_ERROR(MakeJointProblem(InputOf(question, EstimatorsOf(question))).status());
   return question;
 }
 
 absl::StatusOr<JointAnswer> AnswerJoint(const JointQuestion& question, const StatisticsProgress& progress,
                                         const StopToken& stop) {
-  std::vector<const Estimator*> estimators;
-  for (const ServedModel& model : question.models) estimators.push_back(model.estimator.get());
-  JointInput input;
-  input.models = estimators;
-  input.prior = question.prior;
-  input.prior_model = question.prior_model.estimator.get();
-  input.num_samples = question.num_samples;
-  input.seed = question.seed;
-  input.max_evaluations = question.max_evaluations;
+  const std::vector<const Estimator*> estimators = EstimatorsOf(question);
   JointProgress listener;
   if (progress) listener = [&progress](double done) { progress(done, "sampling the joint posterior"); };
-  ABSL_ASSIGN_OR_RETURN(JointResult result, ComputeJoint(input, listener, stop));
+  ABSL_ASSIGN_OR_RETURN(JointResult result, ComputeJoint(InputOf(question, estimators), listener, stop));
   JointAnswer answer;
   answer.head = std::move(result.head);
   answer.head.set_seed(question.seed);

@@ -30,7 +30,7 @@ struct JointAnswer {
 };
 
 // INVALID_ARGUMENT for numbers out of range, fewer than two or more than 10000 models; the errors of
-// ServedModels::Acquire.
+// ServedModels::Acquire and MakeJointProblem.
 absl::StatusOr<JointQuestion> OpenJoint(ServedModels& models, const v1::JointPosteriorRequest& request,
                                         const StopToken& stop);
 absl::StatusOr<JointAnswer> AnswerJoint(const JointQuestion& question, const StatisticsProgress& progress,
