@@ -1,6 +1,9 @@
 """Scripts written for margarine, on a real server with one import changed."""
 
 import math
+import os
+import subprocess
+import sys
 import zipfile
 
 import creamery
@@ -13,6 +16,99 @@ from creamery.margarine._estimator import _nested_weights, seed_of
 
 LOW, HIGH = np.array([0.1, 0.6]), np.array([0.5, 1.0])
 QUICK = {"members": 2, "seed": 1}
+
+
+# As people write them for margarine, of either generation.
+FIRST_SCRIPT = """
+import numpy as np
+from anesthetic import MCMCSamples
+from margarine.clustered import clusterMAF
+from margarine.kde import KDE
+from margarine.maf import MAF
+from margarine.marginal_stats import calculate
+
+random = np.random.default_rng(1)
+data = np.vstack([random.normal(0, 1, 1000), random.normal(2, 0.5, 1000)]).T
+weights = np.ones(len(data))
+flow = MAF(data, weights=weights)
+flow.train(10000, early_stop=True)
+x = flow(np.random.uniform(0, 1, size=(len(data), data.shape[-1])))
+print("mean", MCMCSamples(data=x, weights=np.ones(len(x)))[0].mean())
+stats = calculate(flow).statistics()
+print("kl", stats["KL Divergence"], stats["KL Upper Bound"] - stats["KL Divergence"])
+frame = MCMCSamples(data=data, weights=weights, logL=-0.5 * (data**2).sum(axis=1))
+one = MAF(frame, parameters=[1])
+one.train(100)
+print("columns", one.sample(10).numpy().shape)
+kde = KDE(data, weights=weights)
+kde.generate_kde()
+print("kde", kde.sample(5000).shape, kde(np.random.uniform(0, 1, size=(10, 2))).shape)
+print("bmd", calculate(kde).statistics()["BMD"])
+data = np.vstack([np.concatenate([random.normal(0, 1, 500), random.normal(7, 0.3, 500)]), random.normal(0, 3, 1000)]).T
+pieces = clusterMAF(data)
+pieces.train(10000, early_stop=True)
+pieces.save("pieces.pkl")
+print("gap", float(np.mean((lambda v: (v > 4) & (v < 5.5))(clusterMAF.load("pieces.pkl").sample(5000)[:, 0]))))
+"""
+
+SECOND_SCRIPT = """
+import numpy as np
+from margarine.estimators.clustered import cluster
+from margarine.estimators.kde import KDE
+from margarine.estimators.realnvp import RealNVP
+from margarine.statistics import kldivergence, model_dimensionality
+from margarine.utils.utils import approximate_bounds
+
+key = np.array([0, 42], dtype=np.uint32)  # a key of JAX
+data = np.random.default_rng(1).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=2000)
+bounds = approximate_bounds(data, np.ones(len(data)))
+flow = RealNVP(data, in_size=2, hidden_size=50, num_layers=2, num_coupling_layers=3, theta_ranges=bounds)
+flow.train(key, learning_rate=1e-3, epochs=200, patience=20, batch_size=500)
+prior = KDE(np.random.default_rng(2).uniform(bounds[0], bounds[1], size=(2000, 2)), theta_ranges=bounds)
+prior.train()
+print("kl", kldivergence(flow, prior), model_dimensionality(flow, prior, samples_p=flow.sample(key, 2000)))
+pieces = cluster(data, base_estimator=RealNVP, in_size=2, hidden_size=20, num_layers=1, num_coupling_layers=2, clusters=2)
+pieces.train(key=key, epochs=50)
+pieces.save("pieces")
+print("same", np.array_equal(cluster.load("pieces").log_prob(data), pieces.log_prob(data)))
+"""
+
+
+def run_script(server, folder, text):
+    """Runs a script for margarine with nothing changed but its imports; what it printed, by first word."""
+    script = folder / "script.py"
+    script.write_text(text.replace("from margarine.", "from creamery.margarine."))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)],
+        cwd=folder,
+        env={**os.environ, "CREAMERY_SERVER": server.address, "CREAMERY_PROJECT": "scripts"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+@pytest.mark.server
+def test_a_script_for_margarine_1_runs_with_its_imports_changed_and_no_more(server, tmp_path):
+    pytest.importorskip("anesthetic")
+    printed = run_script(server, tmp_path, FIRST_SCRIPT)
+    assert abs(float(printed["mean"])) < 0.2  # 1000 rows and 1000 draws of width 1: a standard error of .045
+    value, error = map(float, printed["kl"].split())
+    # D_KL of two normals in a box of some 7 widths each: log of the box less the entropies.
+    assert 0.5 < value < 2.5 and 0 < error < 0.5
+    assert printed["columns"] == "(10, 1)" and printed["kde"] == "(5000, 2) (10, 2)"
+    assert 0.5 < float(printed["bmd"]) < 3.0
+    assert float(printed["gap"]) < 0.03, "nothing lies between the modes"
+
+
+@pytest.mark.server
+def test_a_script_for_margarine_2_runs_with_its_imports_changed_and_no_more(server, tmp_path):
+    printed = run_script(server, tmp_path, SECOND_SCRIPT)
+    kl, dimensionality = map(float, printed["kl"].split())
+    assert 0.8 < kl < 2.5 and 1.0 < dimensionality < 3.5
+    assert printed["same"] == "True"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import tempfile
 import zipfile
 from pathlib import Path
@@ -145,7 +146,7 @@ class Estimator:
         return tensor(self.trained().log_prob(np.asarray(params)))
 
     def _draw(self, num_samples: Any, seed: Optional[int]) -> Any:
-        return tensor(self.trained().sample(int(num_samples), seed=seed))
+        return tensor(self.trained().sample(operator.index(num_samples), seed=seed))
 
     def log_uniform(self) -> float:
         """Natural log of the uniform density between the limits; says once if they are only estimates."""
@@ -249,7 +250,7 @@ def _rows(theta: Any, weights: Optional[Any], parameters: Optional[Sequence[str]
     """Finite rows of an array with weights, or of an anesthetic frame with its own, births and chains included."""
     if hasattr(theta, "get_weights") and hasattr(theta, "columns"):
         rows = _chain_objects.of_anesthetic(theta, None, True)
-        rows = rows.select(parameters) if parameters is not None else rows
+        rows = rows.select([str(name) for name in parameters]) if parameters is not None else rows
     else:
         values = np.array(theta, dtype=np.float64)
         if values.ndim != 2:
