@@ -70,7 +70,7 @@ absl::Status ProductDensity::LogProbGradient(absl::Span<const double> theta, abs
   std::vector<double> part(log_prob.size());
   ABSL_RETURN_IF_ERROR(
       ForEach(theta, gradient, [&](const Density& child, absl::Span<const double> given, absl::Span<double> answer) {
-        const absl::Status status = child.LogProbGradient(given, absl::MakeSpan(part), answer, stop);
+        absl::Status status = child.LogProbGradient(given, absl::MakeSpan(part), answer, stop);
         for (size_t i = 0; i < part.size(); ++i) log_prob[i] += part[i];
         return status;
       }));
