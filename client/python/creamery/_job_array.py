@@ -98,13 +98,13 @@ class JobArray:
         self._transport.call("CancelJobArray", request)
 
     def watch(
-        self, timeout: Optional[float] = None, interval: float = 1.0, patience: float = 300.0
+        self, timeout: Optional[float] = None, interval: Optional[float] = None, patience: float = 300.0
     ) -> Iterator[JobArrayStatus]:
         """The array now and at every change, until all jobs have ended; across restarts of the server.
 
         Args:
             timeout: longest time to watch, seconds; None for no limit.
-            interval: time between two questions to the server, seconds.
+            interval: time between two questions to the server, seconds; default: by the number of jobs, at least 0.5.
             patience: longest time without a server that answers, seconds.
 
         Raises:
@@ -132,7 +132,7 @@ class JobArray:
                     raise
             if timeout is not None and time.monotonic() - start > timeout:
                 raise DeadlineExceededError(f"{self.name} has not ended within {timeout:g} s; it goes on")
-            time.sleep(interval)
+            time.sleep(max(0.5, len(self) / 1000.0) if interval is None else interval)
 
     def results(self, progress: bool = False, timeout: Optional[float] = None, *, skip_failed: bool = False) -> List[Any]:
         """Waits for all jobs to end.

@@ -12,6 +12,7 @@ from creamery import _answers, _names, _specs
 from creamery._errors import (
     CreameryError,
     DeadlineExceededError,
+    FailedPreconditionError,
     JobFailedError,
     UnavailableError,
     status_code,
@@ -113,7 +114,13 @@ class Job:
 
     @property
     def spec(self) -> _specs.EstimatorSpec:
-        """What it trains."""
+        """What it trains.
+
+        Raises:
+            FailedPreconditionError: it is a statistic and trains nothing.
+        """
+        if self.kind != "training":
+            raise FailedPreconditionError(f"{self.name} computes {self.kind} and trains nothing")
         return _specs.EstimatorSpec.from_proto(self._proto.training.spec)
 
     @property

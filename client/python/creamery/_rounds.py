@@ -20,6 +20,7 @@ from creamery._arrays import FloatArray
 from creamery._errors import AbortedError, InvalidArgumentError
 
 _SECONDS_BETWEEN_SAVES = 30.0
+_POOL_SLICE = 256  # points that a pool gets at once, at least
 LogLikelihood = Callable[[NDArray[np.float64]], Any]
 PathLike = Union[str, Path]
 
@@ -132,9 +133,8 @@ def _evaluate(
 ) -> None:
     """Adds the values of a round; what is done when the function raises is kept."""
     first = len(values.log_likelihood)
-    if vectorized or pool is not None:
-        found = log_likelihood(theta) if vectorized else list(pool.map(log_likelihood, list(theta)))
-        answer = np.asarray(found, dtype=np.float64)
+    if vectorized:
+        answer = np.asarray(log_likelihood(theta), dtype=np.float64)
         if answer.shape != (len(theta),):
             raise InvalidArgumentError(
                 f"the log-likelihood has shape {answer.shape} for theta of shape {theta.shape}, expected ({len(theta)},)"
@@ -142,6 +142,9 @@ def _evaluate(
         _refuse_nan(answer, theta, first)
         values.add(theta, answer)
         values.keep()
+        return
+    if pool is not None:
+        _evaluate_in_pool(values, theta, log_likelihood, pool)
         return
     done: List[float] = []
     saved = time.monotonic()
@@ -163,6 +166,21 @@ def _evaluate(
                 saved = time.monotonic()
     finally:
         join()
+
+
+def _evaluate_in_pool(values: Values, theta: FloatArray, log_likelihood: LogLikelihood, pool: Any) -> None:
+    """One point in each process, in slices of about the time between two saves."""
+    start, size = 0, _POOL_SLICE
+    while start < len(theta):
+        piece = theta[start : start + size]
+        began = time.monotonic()
+        answer = np.array([float(each) for each in pool.map(log_likelihood, list(piece))])
+        _refuse_nan(answer, piece, len(values.log_likelihood))
+        values.add(piece, answer)
+        values.keep()
+        start += len(piece)
+        rate = len(piece) / max(1e-3, time.monotonic() - began)
+        size = max(_POOL_SLICE, int(rate * _SECONDS_BETWEEN_SAVES))
 
 
 def _refuse_nan(values: FloatArray, theta: FloatArray, first: int) -> None:

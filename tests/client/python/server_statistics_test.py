@@ -203,3 +203,38 @@ def test_a_run_of_polychord_is_uploaded_trained_and_known_to_be_nested(client):
     assert again.priors == {"x0": creamery.Normal(0, 1)} and again.log_evidence == (-2.0794, 0.1)
     model = client.train("statistics/pc", data, QUICK).result(timeout=300)
     assert model.training.row_kind == 3 and model.labels["x0"] == "x_0"
+
+
+def test_a_run_of_dynesty_is_uploaded_as_it_was_returned(client):
+    dynesty = pytest.importorskip("dynesty")
+    random = np.random.default_rng(1)
+
+    def transform(u):
+        return np.array([0.1, 0.6]) + u * np.array([0.4, 0.4])
+
+    sampler = dynesty.NestedSampler(log_l, transform, 2, nlive=100, sample="unif", bootstrap=0, rstate=random)
+    sampler.run_nested(print_progress=False)
+    data = client.datasets.upload_chains(
+        "statistics/dynesty", sampler.results, names=["omegam", "sigma8"], priors=BOUNDS, units={"omegam": "1"}
+    )
+    assert data.kind == "nested_sampling" and data.proto.parameters[0].unit == "1"
+    assert abs(data.log_evidence[0] - LOG_Z[0]) < 4 * data.log_evidence[1]
+    model = client.train("statistics/dynesty", data, QUICK).result(timeout=300)
+    kl = model.kl(seed=1)
+    exact = math.log(BOX) + 0.5 * math.log((2 * math.pi * math.e) ** -2 / (0.01**2 * 0.02**2 * 0.75))
+    assert abs(kl.value - exact) < 3 * kl.error and 0.02 < kl.error < 0.3
+
+
+@pytest.mark.filterwarnings("ignore::creamery.CreameryWarning")
+def test_nuisance_parameters_of_montepython_are_marginalised_and_derived_ones_are_not(client):
+    pytest.importorskip("anesthetic")
+    if not SHARED.exists():
+        pytest.skip("shared data are absent")
+    data = client.datasets.upload_chains("statistics/planck", SHARED / "planck_montepython", burn_in=0.2)
+    assert data.kind == "mcmc" and data.priors["A_planck"] == creamery.Uniform(90, 110)
+    model = client.train("statistics/planck", data, QUICK, ["n_s", "tau_reio"]).result(timeout=300)
+    assert model.bounds == {"n_s": (None, None), "tau_reio": (0.04, None)}
+    assert len(model.marginalised) == 19 and "H0" not in model.marginalised
+    assert model.training.held_out.num_chains == 2
+    with pytest.raises(creamery.FailedPreconditionError, match="n_s"):
+        model.kl()
