@@ -5,11 +5,11 @@
 #define CREAMERY_MODELS_PLAN_MASKED_NETWORK_H_
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "models/plan/lanes.h"
 #include "models/plan/plan.h"
 
 namespace creamery {
@@ -35,12 +35,10 @@ class MaskedNetwork {
       size_t& unit = done_[h];
       for (; unit < degrees.size() && degrees[unit] <= i; ++unit) {
         double* value = &hidden_[h][unit * B];
-        if (h == 0) {
-          Accumulate(layer_->network[0], unit, inputs, degrees[unit], value);
-        } else {
-          Accumulate(layer_->network[h], unit, hidden_[h - 1].data(), Known(h - 1, degrees[unit]), value);
-        }
-        for (int b = 0; b < B; ++b) value[b] = std::tanh(value[b]);
+        const Linear& linear = layer_->network[h];
+        const double* below = h == 0 ? inputs : hidden_[h - 1].data();
+        const int64_t known = h == 0 ? degrees[unit] : Known(h - 1, degrees[unit]);
+        AccumulateTanh<B>(linear.bias[unit], &linear.weight[unit * linear.in], known, below, value);
       }
     }
   }
@@ -51,7 +49,9 @@ class MaskedNetwork {
     const double* below = hidden_.empty() ? inputs : hidden_.back().data();
     const int64_t known = hidden_.empty() ? i : static_cast<int64_t>(done_.back());
     for (int64_t o = 0; o < count; ++o) {
-      Accumulate(layer_->network.back(), i * count + o, below, known, &outputs_[o * B]);
+      const Linear& linear = layer_->network.back();
+      const int64_t unit = i * count + o;
+      Accumulate<B>(linear.bias[unit], &linear.weight[unit * linear.in], known, below, &outputs_[o * B]);
     }
     return outputs_.data();
   }
@@ -66,17 +66,6 @@ class MaskedNetwork {
   }
 
  private:
-  static void Accumulate(const Linear& linear, int64_t unit, const double* in, int64_t count, double* out) {
-    double sum[B];
-    for (int b = 0; b < B; ++b) sum[b] = linear.bias[unit];
-    const float* weight = linear.weight.data() + unit * linear.in;
-    for (int64_t k = 0; k < count; ++k) {
-      const double w = weight[k];
-      for (int b = 0; b < B; ++b) sum[b] += w * in[k * B + b];
-    }
-    for (int b = 0; b < B; ++b) out[b] = sum[b];
-  }
-
   const AutoregressiveLayer* layer_;
   std::vector<std::vector<double>> hidden_;
   std::vector<size_t> done_;
