@@ -14,7 +14,7 @@ from creamery._errors import InvalidArgumentError
 Bounds = Dict[str, Tuple[Optional[float], Optional[float]]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Chains:
     """Rows of a sampler with what its files say of them; nothing is assumed that they do not say.
 

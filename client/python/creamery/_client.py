@@ -76,7 +76,7 @@ class Client:
         *,
         prior: Optional[ModelLike] = None,
         request_id: Optional[str] = None,
-    ) -> Job:
+    ) -> Job[Model]:
         """Queues a training; returns at once.
 
         Args:
@@ -117,7 +117,7 @@ class Client:
         *,
         prior: Optional[ModelLike] = None,
         request_id: Optional[str] = None,
-    ) -> JobArray:
+    ) -> JobArray[Model]:
         """Queues many trainings of one project at once, all or none: one for each object of a collection.
 
         Args:
@@ -212,7 +212,7 @@ class Client:
         max_evaluations: Optional[int] = ...,
         samples: bool = ...,
         as_job: Literal[True],
-    ) -> Job: ...
+    ) -> Job[JointResult]: ...
 
     def joint(
         self,
@@ -325,7 +325,7 @@ class Client:
         """
         return Model.open(self._transport, _names.version(name))
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> Job[Any]:
         """Reattaches to a job from any session.
 
         Args:
@@ -340,7 +340,7 @@ class Client:
         """
         return self.jobs.get(name)
 
-    def job_array(self, name: str) -> JobArray:
+    def job_array(self, name: str) -> JobArray[Any]:
         """Reattaches to an array of jobs from any session.
 
         Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import collections
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Generic, Iterator, List, Optional, Tuple
 
 from creamery import _names
 from creamery._errors import DeadlineExceededError, UnavailableError
-from creamery._jobs import Job
+from creamery._jobs import Job, Result
 from creamery._progress import ArrayDisplay
 from creamery._transport import Transport
 from creamery.v1 import job_pb2, job_service_pb2
@@ -36,7 +36,7 @@ class JobArrayStatus:
         return all(state in _ENDED for state in self.counts)
 
 
-class JobArray:
+class JobArray(Generic[Result]):
     """A handle on jobs created together, all or none. It works from any session: `client.job_array(array.name)`.
 
     Example:
@@ -44,16 +44,16 @@ class JobArray:
         >>> models = array.results(progress=True)
     """
 
-    def __init__(self, transport: Transport, project: str, array: str, jobs: List[Job]) -> None:
+    def __init__(self, transport: Transport, project: str, array: str, jobs: List[Job[Result]]) -> None:
         self._transport = transport
         self._project = project
         self._array = array
         self._jobs = jobs
 
     @classmethod
-    def open(cls, transport: Transport, project: str, array: str) -> JobArray:
+    def open(cls, transport: Transport, project: str, array: str) -> JobArray[Any]:
         """The handle of an array by its project and id; used by the client."""
-        found = cls(transport, project, array, [])
+        found: JobArray[Any] = cls(transport, project, array, [])
         found._refresh()
         return found
 
@@ -63,7 +63,7 @@ class JobArray:
         return f"{self._project}/{self._array}"
 
     @property
-    def jobs(self) -> List[Job]:
+    def jobs(self) -> List[Job[Result]]:
         """Its jobs, in the order they were asked for."""
         return list(self._jobs)
 
@@ -168,7 +168,7 @@ class JobArray:
         return f"<JobArray {self.name}: {counts}>"
 
 
-def create(transport: Transport, jobs: List[job_pb2.Job], request_id: str) -> JobArray:
+def create(transport: Transport, jobs: List[job_pb2.Job], request_id: str) -> JobArray[Any]:
     """Queues jobs, all or none, in the project of the first."""
     parent = _names.project_of(jobs[0].training.model) if jobs else ""
     request = job_service_pb2.CreateJobArrayRequest(parent=parent, jobs=jobs, request_id=request_id)

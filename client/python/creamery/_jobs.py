@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional
+from typing import Any, Generic, Iterator, List, Optional, TypeVar, cast
 
 import grpc
 
@@ -22,6 +22,7 @@ from creamery._progress import ProgressDisplay
 from creamery._transport import Transport
 from creamery.v1 import job_pb2, job_service_pb2
 
+Result = TypeVar("Result")
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -81,7 +82,7 @@ def _status(proto: job_pb2.Job) -> JobStatus:
     )
 
 
-class Job:
+class Job(Generic[Result]):
     """A handle on a job: a training, or a long statistic. It works from any session: `client.job(job.name)`.
 
     Example:
@@ -205,7 +206,7 @@ class Job:
                     raise
             time.sleep(0.25)
 
-    def result(self, progress: bool = False, timeout: Optional[float] = None) -> Any:
+    def result(self, progress: bool = False, timeout: Optional[float] = None) -> Result:
         """Waits for the job to end.
 
         Args:
@@ -233,8 +234,8 @@ class Job:
             message = self._proto.error.message if failed else f"{self.name} was cancelled"
             raise JobFailedError(message, code, self.name, state)
         if self.kind != "training":
-            return _answers.of_job(self._transport, self._proto)
-        return Model.open(self._transport, self._proto.model_version)
+            return cast(Result, _answers.of_job(self._transport, self._proto))
+        return cast(Result, Model.open(self._transport, self._proto.model_version))
 
     def _subject(self) -> str:
         if self.kind != "training":
@@ -252,7 +253,7 @@ class Jobs:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def get(self, name: str) -> Job:
+    def get(self, name: str) -> Job[Any]:
         """A handle on a job.
 
         Args:
@@ -268,7 +269,7 @@ class Jobs:
         request: Any = job_service_pb2.GetJobRequest(name=_names.job(name))
         return Job(self._transport, self._transport.call("GetJob", request))
 
-    def list(self, project: str) -> List[Job]:
+    def list(self, project: str) -> List[Job[Any]]:
         """The jobs of a project, newest first.
 
         Example:

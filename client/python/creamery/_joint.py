@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, job_service_pb2, model_service_pb2
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class JointResult:
     """What the joint analysis of several models says; natural logs, each estimate with its error.
 
@@ -74,7 +74,7 @@ class JointResult:
     prior_model_version: str
     warnings: Tuple[str, ...]
     remarks: Tuple[str, ...]
-    _transport: Transport = field(compare=False)
+    _transport: Transport 
 
     @classmethod
     def of_stream(cls, transport: Transport, replies: Iterable[Any]) -> JointResult:

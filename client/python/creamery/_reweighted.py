@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Iterable, List, Optional, Tuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from creamery._rounds import Values
 from creamery.v1 import dataset_pb2
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Reweighted:
     """Samples with weights that make them those of the new posterior.
 
@@ -47,7 +47,7 @@ class Reweighted:
     seed: int
     model_version: str
     warnings: Tuple[str, ...]
-    _parameters: List[dataset_pb2.Parameter] = field(compare=False)
+    _parameters: List[dataset_pb2.Parameter] 
 
     @classmethod
     def of_reply(

@@ -42,7 +42,7 @@ class StatisticsQuestions(ModelBase):
         seed: Optional[int] = ...,
         *,
         as_job: Literal[True],
-    ) -> Job: ...
+    ) -> Job[Estimate]: ...
 
     def kl(
         self,
@@ -91,7 +91,7 @@ class StatisticsQuestions(ModelBase):
         seed: Optional[int] = ...,
         *,
         as_job: Literal[True],
-    ) -> Job: ...
+    ) -> Job[Estimate]: ...
 
     def dimensionality(
         self,
@@ -303,7 +303,7 @@ class StatisticsQuestions(ModelBase):
         return values
 
 
-def submit(transport: Transport, of: str, work: job_pb2.StatisticsJob, request_id: Optional[str] = None) -> Job:
+def submit(transport: Transport, of: str, work: job_pb2.StatisticsJob, request_id: Optional[str] = None) -> Job[Any]:
     """Queues a statistic in the project of the model `of`."""
     from creamery._jobs import Job
 

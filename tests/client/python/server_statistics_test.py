@@ -238,3 +238,31 @@ def test_nuisance_parameters_of_montepython_are_marginalised_and_derived_ones_ar
     assert model.training.held_out.num_chains == 2
     with pytest.raises(creamery.FailedPreconditionError, match="n_s"):
         model.kl()
+
+
+@pytest.mark.filterwarnings("ignore::creamery.CreameryWarning")
+def test_a_proposal_that_missed_a_mode_still_has_the_whole_evidence(client):
+    """Two modes in a box, of which the chain saw one: log mean L pi/q over draws of q, what any nested sampler integrates."""
+    random = np.random.default_rng(3)
+    priors = {"a": (-5.0, 5.0), "b": (-5.0, 5.0)}
+    rows = client.datasets.upload("statistics/one-mode", random.normal([-2, 0], 0.5, size=(4000, 2)), ["a", "b"], priors=priors)
+    model = client.train("statistics/one-mode", rows, QUICK).result(timeout=300)
+
+    def two_modes(theta):
+        squares = [((theta - centre) ** 2).sum(axis=1) / 0.5 for centre in ([-2.0, 0.0], [2.0, 0.0])]
+        return np.logaddexp(-squares[0], -squares[1])
+
+    exact = math.log(2 * 2 * math.pi * 0.25 / 100)
+    u = random.random((40_000, 2))
+    proposal = model.proposal(fallback=0.2)
+    theta = proposal.prior_transform(u)
+    weights = np.exp(proposal.log_likelihood(theta, two_modes))
+    log_z, error = math.log(weights.mean()), weights.std() / weights.mean() / math.sqrt(len(u))
+    assert error < 0.05 and abs(log_z - exact) < 4 * error
+    # Without the fallback half of the evidence is gone, and nothing says so.
+    draws = model.prior_transform(u)
+    inside = two_modes(draws) - math.log(100) - model.log_prob(draws)
+    short = math.log(np.exp(inside).mean())
+    assert abs(short - (exact - math.log(2))) < 0.1
+    # The shortcut of drawing from the density and leaving the likelihood as it is has another evidence altogether.
+    assert math.log(np.exp(two_modes(draws)).mean()) - exact > 2
