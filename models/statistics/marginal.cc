@@ -157,6 +157,14 @@ double HalfGap(const v1::HeldOutStatistics& held_out) {
   return std::fabs(held_out.in_sample_log_prob() - held_out.out_of_fold_log_prob()) / 2;
 }
 
+// What nearest neighbours say that the family cannot describe: their KL beyond the half of the gap that is noise, by as
+// much of it as stands out of its own error.
+double UnseenMisfit(const v1::HeldOutStatistics& held_out) {
+  const double excess = held_out.misfit() - HalfGap(held_out);
+  if (!(held_out.misfit_error() > 0) || excess <= 0) return 0;
+  return excess * Square(excess) / (Square(excess) + Square(held_out.misfit_error()));
+}
+
 // Whether the error of `prior` can be stated: it is analytic, or a model that says how well it fits.
 bool PriorErrorIsKnown(const MarginalPrior& prior) {
   return prior.model == nullptr ||
@@ -167,13 +175,14 @@ v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const MarginalPrior& pr
   const bool constant = IsConstant(draws.log_prior);
   const WeightedMoments log_prior = Moments(draws.log_prior, {});
   v1::Estimate kl;
-  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 + draws.covered_shift -
+  const double misfit = UnseenMisfit(held_out);
+  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 + misfit + draws.covered_shift -
                log_prior.mean);
   const double of_prior = prior.model != nullptr && PriorErrorIsKnown(prior)
                               ? HalfGap(prior.model->description().training().held_out())
                               : 0;
-  kl.set_approximation_error(
-      std::sqrt(Square(kResidual * HalfGap(held_out)) + Square(kResidual * of_prior) + Square(draws.covered_shift)));
+  kl.set_approximation_error(std::sqrt(Square(kResidual * HalfGap(held_out)) + Square(kResidual * of_prior) +
+                                       Square(misfit) + Square(draws.covered_shift)));
   kl.set_monte_carlo_error(constant ? 0 : std::sqrt(log_prior.variance / static_cast<double>(draws.log_prior.size())));
   // log pi varies with the chain's noise too: the error of the mean of the difference, with as many effective rows.
   const double chain =

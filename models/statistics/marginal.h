@@ -9,8 +9,10 @@
 // sum (h (1-h) v - (1-h)^2 s^2) / 2: by nothing where training took up all (h = 1, maximum likelihood) nor where it
 // stopped at the best (h = s^2 / (s^2 + v)), by -s^2 / 2 where it learned nothing, as a family that cannot. The value
 // is the middle. Its remaining error, against exact densities (tests/reports/error_bar_coverage), is 0.3 to 0.4 of half
-// the gap wherever the family can describe the samples, so 0.4 of it is the approximation error. A family that cannot
-// is not seen here: that is what `auto` compares families for.
+// the gap wherever the family can describe the samples, so 0.4 of it is the approximation error. What a family cannot
+// describe (h = 0) nearest neighbours see where rows are many for the dimension (misfit.h): KL(P || q) on unseen rows
+// beyond half the gap, M say, of error e. The value is raised by M^3 / (M^2 + e^2), which is nothing for noise, and as
+// much is added to the approximation error, in quadrature.
 //
 // Var_P[log P], likewise: the covariance of two members, of which the rows' own noise is not a part, half by pairs of
 // which one has not seen the row, half by pairs that both have. Approximation error: 0.4 of its distance from the

@@ -49,6 +49,7 @@ class TrainingRun {
   int64_t members() const { return spec_.training().members(); }
   void Describe(v1::ModelVersion& description) const;
   absl::Status DescribeMembers(absl::Span<const double> log_q, v1::TrainingSummary& training) const;
+  absl::Status AddMisfit(v1::HeldOutStatistics& held_out) const;
 
   const TrainingInput* input_;
   const TrainingHooks* hooks_;

@@ -21,6 +21,7 @@
 #include "models/families.h"
 #include "models/statistics/held_out.h"
 #include "models/statistics/marginal.h"
+#include "models/statistics/misfit.h"
 #include "models/training/trainer.h"
 #include "proto/support/status_macros.h"
 #include "tests/reports/synthetic_problem.h"
@@ -47,15 +48,10 @@ struct Outcome {
 };
 
 v1::EstimatorSpec SpecOf(const std::string& family, int64_t d) {
-  v1::EstimatorSpec spec;
   // One dimension is a spline's: a MAF of one is a Gaussian.
-  if (family == "auto") {
-    spec.mutable_auto_();
-  } else if (family == "maf" && d > 1) {
-    spec.mutable_maf();
-  } else {
-    spec.mutable_nsf();
-  }
+  const std::string name = family == "maf" && d == 1 ? "nsf" : family;
+  v1::EstimatorSpec spec;
+  spec.GetReflection()->MutableMessage(&spec, v1::EstimatorSpec::descriptor()->FindFieldByName(name));
   return spec;
 }
 
@@ -125,9 +121,15 @@ absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, 
     ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
     ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
     Outcome o = {};
-    o.d = d; o.rows = input.rows.num_rows; o.truth = problem.kl; o.value = o.exact_value = exact.out_of_fold_log_prob();
-    o.error = o.exact_error = exact.chain_error(); o.n_eff = exact.effective_size(); o.g_truth = problem.dimensionality;
-    o.g_value = 2 * exact.log_prob_variance(); o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
+    o.d = d;
+    o.rows = input.rows.num_rows;
+    o.truth = problem.kl;
+    o.value = o.exact_value = exact.out_of_fold_log_prob();
+    o.error = o.exact_error = exact.chain_error();
+    o.n_eff = exact.effective_size();
+    o.g_truth = problem.dimensionality;
+    o.g_value = 2 * exact.log_prob_variance();
+    o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
     return o;
   }
   *input.job.mutable_training()->mutable_spec() = SpecOf(options.family, d);
@@ -146,6 +148,22 @@ absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, 
     ABSL_RETURN_IF_ERROR(Dump(absl::StrCat(options.dump, "/", options.family, "_", options.seed, "_", index, ".bin"),
                               problem, data, *model));
   }
+  MisfitInput misfit;
+  misfit.kind = input.dataset.row_kind();
+  misfit.members = model->members();
+  misfit.parameters = data.parameters;
+  misfit.theta = data.theta;
+  misfit.fold = data.fold;
+  misfit.weight = data.weight;
+  misfit.effective_rows = data.effective_rows;
+  const absl::Time t0 = absl::Now();
+  ABSL_ASSIGN_OR_RETURN(const Misfit found, ComputeMisfit(misfit, {}));
+  std::cout << "   misfit " << found.kl << " +- " << found.error << " of " << found.rows << " rows, "
+            << absl::ToDoubleSeconds(absl::Now() - t0) << " s; half gap "
+            << (model->description().training().held_out().in_sample_log_prob() -
+                model->description().training().held_out().out_of_fold_log_prob()) /
+                   2
+            << std::endl;
   Outcome o;
   o.d = static_cast<double>(d);
   o.rows = static_cast<double>(input.rows.num_rows);
@@ -167,31 +185,35 @@ absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options, 
 }
 
 void PrintLine(int64_t index, const SyntheticProblem& problem, const Outcome& o) {
-  std::cout << absl::StrFormat(
-                   "%3d %-11s %-11s d %.0f n %5.0f n_eff %6.0f | D_KL %7.3f est %7.3f +- %.3f (chain %.3f appr %.3f "
-                   "memb %.3f) pull %5.2f exact %5.2f +- %.3f ratio %.2f | d_G %6.3f est %6.3f +- %.3f pull %5.2f ratio "
-                   "%.2f | %.1f s",
-                   index, problem.target, problem.kind, o.d, o.rows, o.n_eff, o.truth, o.value, o.error, o.chain,
-                   o.approximation, o.member, (o.value - o.truth) / o.error, (o.exact_value - o.truth) / o.exact_error,
-                   o.exact_error, o.error / o.exact_error, o.g_truth, o.g_value, o.g_error,
-                   (o.g_value - o.g_truth) / o.g_error, o.g_error / o.g_exact_error, o.seconds)
-            << std::endl;
+  std::cout
+      << absl::StrFormat(
+             "%3d %-11s %-11s d %.0f n %5.0f n_eff %6.0f | D_KL %7.3f est %7.3f +- %.3f (chain %.3f appr %.3f "
+             "memb %.3f) pull %5.2f exact %5.2f +- %.3f ratio %.2f | d_G %6.3f est %6.3f +- %.3f pull %5.2f ratio "
+             "%.2f | %.1f s",
+             index, problem.target, problem.kind, o.d, o.rows, o.n_eff, o.truth, o.value, o.error, o.chain,
+             o.approximation, o.member, (o.value - o.truth) / o.error, (o.exact_value - o.truth) / o.exact_error,
+             o.exact_error, o.error / o.exact_error, o.g_truth, o.g_value, o.g_error,
+             (o.g_value - o.g_truth) / o.g_error, o.g_error / o.g_exact_error, o.seconds)
+      << std::endl;
 }
 
 void Summarize(const char* what, std::vector<double> pulls, std::vector<double> ratios) {
   const auto within = [&](double limit) {
-    return 100.0 * static_cast<double>(std::count_if(pulls.begin(), pulls.end(), [=](double p) { return std::fabs(p) <= limit; })) /
+    return 100.0 *
+           static_cast<double>(
+               std::count_if(pulls.begin(), pulls.end(), [=](double p) { return std::fabs(p) <= limit; })) /
            static_cast<double>(pulls.size());
   };
   double mean = 0;
   for (const double p : pulls) mean += p / static_cast<double>(pulls.size());
   std::sort(ratios.begin(), ratios.end());
-  std::cout << absl::StrFormat(
-                   "%s: %d problems, within 1 sigma %.0f %%, 2 sigma %.0f %%, 3 sigma %.0f %%, mean pull %.2f; bar over "
-                   "exact bar: median %.2f, 90 %% %.2f, largest %.2f",
-                   what, pulls.size(), within(1), within(2), within(3), mean, ratios[ratios.size() / 2],
-                   ratios[ratios.size() * 9 / 10], ratios.back())
-            << std::endl;
+  std::cout
+      << absl::StrFormat(
+             "%s: %d problems, within 1 sigma %.0f %%, 2 sigma %.0f %%, 3 sigma %.0f %%, mean pull %.2f; bar over "
+             "exact bar: median %.2f, 90 %% %.2f, largest %.2f",
+             what, pulls.size(), within(1), within(2), within(3), mean, ratios[ratios.size() / 2],
+             ratios[ratios.size() * 9 / 10], ratios.back())
+      << std::endl;
 }
 
 int Main(const Options& options) {

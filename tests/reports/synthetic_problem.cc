@@ -95,9 +95,8 @@ class NestedSampler {
     for (int64_t i = 0; i < live_points; ++i) live.push_back(Draw(-kInfinity));
     double log_z = -kInfinity;
     while (static_cast<int64_t>(dead.size()) + live_points < most) {
-      const auto worst = std::min_element(live.begin(), live.end(), [](const Point& a, const Point& b) {
-        return a.log_likelihood < b.log_likelihood;
-      });
+      const auto worst = std::min_element(
+          live.begin(), live.end(), [](const Point& a, const Point& b) { return a.log_likelihood < b.log_likelihood; });
       const double log_x = -static_cast<double>(dead.size() + 1) / static_cast<double>(live_points);
       const double term = worst->log_likelihood + log_x - std::log(static_cast<double>(live_points));
       log_z = std::max(log_z, term) + std::log1p(std::exp(-std::fabs(log_z - term)));
@@ -152,11 +151,9 @@ Target FillNested(const std::string& name, int64_t d, int64_t n, Draws& draws, R
     sd[j] = draws.Uniform(0.03, 0.12);
     center[j] = cut && draws.Uniform() < 0.7 ? draws.Uniform(-0.5, 2) * sd[j] : draws.Uniform(0.35, 0.65);
     const double width = upper[j] - lower[j];
-    target.Add(MakeTabulated(
-                   [low = lower[j], width, c = center[j], s = sd[j]](double x) {
-                     return -std::pow(((x - low) / width - c) / s, 2) / 2;
-                   },
-                   lower[j], upper[j]),
+    target.Add(MakeTabulated([low = lower[j], width, c = center[j],
+                              s = sd[j]](double x) { return -std::pow(((x - low) / width - c) / s, 2) / 2; },
+                             lower[j], upper[j]),
                name == "logarithmic" && j % 2 == 0);
     expected_kl += -std::log(sd[j]) - 1.4;
   }

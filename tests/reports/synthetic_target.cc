@@ -119,8 +119,12 @@ class Tabulated final : public Block {
 class TruncatedPair final : public Block {
  public:
   explicit TruncatedPair(Draws& draws)
-      : rho_(draws.Uniform(-0.9, 0.9)), s_(std::sqrt(1 - rho_ * rho_)), ax_(draws.Uniform(-1.5, 0.5)),
-        bx_(draws.Uniform(2, 6)), ay_(-draws.Uniform(2, 6)), by_(draws.Uniform(-0.5, 1.5)) {
+      : rho_(draws.Uniform(-0.9, 0.9)),
+        s_(std::sqrt(1 - rho_ * rho_)),
+        ax_(draws.Uniform(-1.5, 0.5)),
+        bx_(draws.Uniform(2, 6)),
+        ay_(-draws.Uniform(2, 6)),
+        by_(draws.Uniform(-0.5, 1.5)) {
     x_ = MakeTabulated([this](double x) { return NormalLogDensity(x) + std::log(MassOfY(x)); }, ax_, bx_);
     double mass = 0;  // of the box
     const int64_t cells = 1500;
