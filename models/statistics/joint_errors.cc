@@ -178,8 +178,8 @@ ByStatistic MonteCarloVariance(const JointSample& sample, const std::vector<Mode
   }
   // log R and log L shift together with each norm, which cancels in all but log R and log S.
   for (const ModelDraws& model : draws) {
-    variance[kLogR] += model.log_norm_error * model.log_norm_error;
-    variance[kLogS] += model.log_norm_error * model.log_norm_error;
+    variance[kLogR] += model.average.log_norm_error * model.average.log_norm_error;
+    variance[kLogS] += model.average.log_norm_error * model.average.log_norm_error;
   }
   return variance;
 }

@@ -32,9 +32,7 @@ void AddModel(const JointModel& model, size_t k, const ModelDraws& draws, const 
   std::vector<float> difference(members * sample.member_rows, 0);
   std::vector<bool> below(n);
   for (size_t i = 0; i < n; ++i) {
-    double mean = 0;
-    for (size_t m = 0; m < members; ++m) mean += member[m * n + i] / static_cast<double>(members);
-    const double log_p = mean < kInfinity ? mean - draws.log_norm : -kInfinity;
+    const double log_p = draws.average.LogProb(member, members, n, i);
     below[i] = log_p < floor;
     sums.log_p[i] += log_p;
     if (!std::isfinite(sums.log_p[i])) {

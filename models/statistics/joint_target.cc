@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "models/plan/column_map.h"
+#include "models/random.h"
 #include "models/statistics/joint_mixture.h"
 #include "models/statistics/weights.h"
 #include "proto/support/rows.h"
@@ -47,22 +48,6 @@ ColumnMap MapOf(const v1::Parameter& parameter) {
 
 // -inf for what a density must not say but a float might.
 double Clean(double log_p) { return log_p < kInfinity ? log_p : -kInfinity; }
-
-// The mean over members at row i of (members, n); -inf if one of them is.
-double MeanOverMembers(const std::vector<double>& member, size_t members, size_t n, size_t i) {
-  double sum = 0;
-  for (size_t m = 0; m < members; ++m) sum += member[m * n + i];
-  return Clean(sum / static_cast<double>(members));
-}
-
-double LogMixture(const std::vector<double>& member, size_t members, size_t n, size_t i) {
-  double largest = -kInfinity;
-  for (size_t m = 0; m < members; ++m) largest = std::max(largest, member[m * n + i]);
-  if (largest == -kInfinity) return -kInfinity;
-  double sum = 0;
-  for (size_t m = 0; m < members; ++m) sum += std::exp(member[m * n + i] - largest);
-  return largest + std::log(sum / static_cast<double>(members));
-}
 
 }  // namespace
 
@@ -197,22 +182,33 @@ absl::StatusOr<ModelDraws> JointTarget::DrawModel(size_t k, int64_t n, uint64_t 
   const JointModel& model = problem_.models[k];
   const int64_t members = static_cast<int64_t>(model.members.size());
   const int64_t own = model.d();
+  const RandomStream random(seed, RandomPurpose::kStatistics);
+  std::vector<double> u(n * own);
   std::vector<double> theta(n * own);
+  for (int64_t e = 0; e < n * own; ++e) {
+    // Apart from the stages of the search, which count from 0.
+    u[e] = random.Uniform((uint64_t{1} << 63) | (static_cast<uint64_t>(k) << 32) | static_cast<uint64_t>(e / own),
+                          static_cast<uint32_t>(e % own));
+  }
   for (int64_t m = 0; m < members; ++m) {  // an equal share from each
-    const int64_t begin = n * m / members;
-    const int64_t end = n * (m + 1) / members;
-    ABSL_RETURN_IF_ERROR(Sample(*model.members[m], seed + k, begin,
-                                absl::MakeSpan(theta).subspan(begin * own, (end - begin) * own), stop_));
+    const int64_t begin = n * m / members * own;
+    const int64_t size = n * (m + 1) / members * own - begin;
+    ABSL_RETURN_IF_ERROR(model.members[m]->PriorTransform(absl::MakeSpan(u).subspan(begin, size),
+                                                          absl::MakeSpan(theta).subspan(begin, size), stop_));
   }
   std::vector<double> inside;
+  AverageInput average;
+  average.members = members;
   for (int64_t i = 0; i < n; ++i) {
     if (OutsidePrior(model, &theta[i * own])) continue;
     inside.insert(inside.end(), theta.begin() + i * own, theta.begin() + (i + 1) * own);
+    average.control.push_back(-0.5 * static_cast<double>(own));
+    for (int64_t j = 0; j < own; ++j) average.control.back() += 0.5 * std::pow(NormalQuantile(u[i * own + j]), 2);
   }
-  const size_t rows = inside.size() / own;
-  evaluations_ += n + static_cast<int64_t>(rows) * members;
-  outside = outside || static_cast<int64_t>(rows) < n;
-  if (static_cast<int64_t>(rows) < n / 10 + 2) {
+  const int64_t rows = static_cast<int64_t>(inside.size()) / own;
+  evaluations_ += n + rows * members;
+  outside = outside || rows < n;
+  if (rows < n / 10 + 2) {
     return absl::FailedPreconditionError(absl::StrCat("the prior's density is zero at ", n - rows, " of ", n,
                                                       " draws from ", model.name,
                                                       ": the prior does not cover the posterior"));
@@ -223,26 +219,12 @@ absl::StatusOr<ModelDraws> JointTarget::DrawModel(size_t k, int64_t n, uint64_t 
     ABSL_RETURN_IF_ERROR(
         model.members[m]->LogProb(inside, absl::MakeSpan(draws.member).subspan(m * rows, rows), stop_));
   }
-  std::vector<double> log_weight(rows);
-  std::vector<double> mean_log(rows);
-  for (size_t i = 0; i < rows; ++i) {
-    mean_log[i] = MeanOverMembers(draws.member, members, rows, i);
-    log_weight[i] = mean_log[i] == -kInfinity ? -kInfinity : mean_log[i] - LogMixture(draws.member, members, rows, i);
-  }
-  double sum = 0;
-  double squares = 0;
-  for (const double value : log_weight) {
-    sum += std::exp(value);
-    squares += std::exp(2 * value);
-  }
-  const double mean = sum / static_cast<double>(rows);
-  if (!(mean > 0)) return absl::FailedPreconditionError(absl::StrCat("the members of ", model.name, " do not overlap"));
-  draws.log_norm = std::log(mean);
-  draws.log_norm_error = std::sqrt(std::max(squares / (sum * mean) - 1, 0.0) / static_cast<double>(rows));
-  for (size_t i = 0; i < rows; ++i) {
-    draws.log_prob.push_back(mean_log[i] - draws.log_norm);
-    for (int64_t j = 0; j < own; ++j) draws.x.push_back(MapForward(maps_[model.columns[j]], inside[i * own + j]).y);
-  }
+  average.member = draws.member;
+  average.held_out_log_prob = model.held_out().out_of_fold_log_prob();
+  average.whole = rows == n;
+  std::vector<double> log_weight;
+  ABSL_ASSIGN_OR_RETURN(draws.average, FitAverage(average, draws.log_prob, log_weight));
+  for (int64_t e = 0; e < rows * own; ++e) draws.x.push_back(MapForward(maps_[model.columns[e % own]], inside[e]).y);
   ABSL_ASSIGN_OR_RETURN(draws.log_prior, OwnLogPrior(model, inside));
   draws.weight = MeanOneWeights(log_weight);
   MeanAndCovariance moments = MomentsOfRows(draws.x, own, draws.weight);

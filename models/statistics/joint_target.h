@@ -10,23 +10,20 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/plan/plan.h"
+#include "models/statistics/joint_average.h"
 #include "models/statistics/joint_problem.h"
 #include "proto/support/stop_token.h"
 
 namespace creamery {
 
 // Weighted draws of one model's averaged density and what they say of it.
-// The average is the normalised geometric mean of the members: log P = mean_m log P_m - log_norm. Where members were
-// trained on the same rows but for a fold, their errors in the tails, where joint posteriors of disagreeing experiments
-// lie, are largely independent; a geometric mean averages them, a mixture keeps the heaviest of the tails.
 struct ModelDraws {
   std::vector<double> x;          // (n, own d), in the unbounded space
   std::vector<double> weight;     // (n), mean 1: the draws are from the mixture of the members
-  std::vector<double> log_prob;   // (n): log P
+  std::vector<double> log_prob;   // (n): log P of the average
   std::vector<double> member;     // (members, n): log P_m
   std::vector<double> log_prior;  // (n): of all own parameters; those without a prior count nothing
-  double log_norm = 0;            // at most 0
-  double log_norm_error = 0;
+  MemberAverage average;
   std::vector<double> mean;        // (own d), of x
   std::vector<double> covariance;  // (own d, own d)
 };
