@@ -27,8 +27,8 @@ std::vector<double> LogProbOf(const Density& density, const std::vector<double>&
 // Masses of `cells` equal cells of (low, high), by the midpoint rule with `steps` points in each.
 std::vector<double> Masses(const Density& density, double low, double high, int cells, int steps) {
   const double width = (high - low) / (cells * steps);
-  std::vector<double> theta;
-  for (int i = 0; i < cells * steps; ++i) theta.push_back(low + width * (i + 0.5));
+  std::vector<double> theta(cells * steps);
+  for (int i = 0; i < cells * steps; ++i) theta[i] = low + width * (i + 0.5);
   const std::vector<double> log_prob = LogProbOf(density, theta);
   std::vector<double> masses(cells);
   for (int i = 0; i < cells * steps; ++i) masses[i / steps] += std::exp(log_prob[i]) * width;

@@ -39,8 +39,8 @@ TEST(NormalMixtureTest, QuantileUndoesTheDistributionFunctionToTheLastBits) {
     EXPECT_NEAR(NormalMixtureCdf(weight, center, v) / u, 1, 1e-12) << u;
   }
   // Above one half the distance from 1 is solved for: the upper tail is as exact as the lower.
-  std::vector<double> mirrored;
-  for (const double c : center) mirrored.push_back(-c);
+  std::vector<double> mirrored(center.size());
+  for (size_t k = 0; k < center.size(); ++k) mirrored[k] = -center[k];
   const double u = 0x1p-50;
   EXPECT_NEAR(NormalMixtureQuantile(weight, mirrored, u), -NormalMixtureQuantile(weight, center, 1 - u), 1e-12);
 }
