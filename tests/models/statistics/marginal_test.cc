@@ -181,6 +181,30 @@ TEST(MarginalTest, TheErrorOfAPriorModelIsPartOfTheStatedOne) {
   EXPECT_TRUE(statistics.warnings.empty());
 }
 
+// Neighbours say 0.14, of which 0.02 is noise that was fitted: M = 0.12 of error 0.06 raises the value by 0.096.
+TEST(MarginalTest, WhatNeighboursSeeBeyondTheGapRaisesTheValueAndTheError) {
+  v1::ModelVersion trained = Trained({0.1});
+  trained.mutable_training()->mutable_held_out()->set_misfit(0.14);
+  trained.mutable_training()->mutable_held_out()->set_misfit_error(0.06);
+  MarginalPrior prior;
+  prior.analytic = {Uniform(-5, 5)};
+  const double gaussian = std::log(100.0) - 0.5 * std::log(2 * M_PI) - 0.5;
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics far,
+                       ComputeMarginal(*NormalModel({"a"}, {0}, {0.1}, trained), prior, 1000, 1, StopToken()));
+  EXPECT_NEAR(far.kl.value(), gaussian + 0.096, 1e-9);
+  EXPECT_NEAR(far.kl.approximation_error(), std::hypot(0.008, 0.096), 1e-9);
+  // Less than the gap explains, or unknown: nothing.
+  trained.mutable_training()->mutable_held_out()->set_misfit(0.01);
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics near,
+                       ComputeMarginal(*NormalModel({"a"}, {0}, {0.1}, trained), prior, 1000, 1, StopToken()));
+  EXPECT_NEAR(near.kl.value(), gaussian, 1e-9);
+  trained.mutable_training()->mutable_held_out()->set_misfit(0.14);
+  trained.mutable_training()->mutable_held_out()->set_misfit_error(0);
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics unknown,
+                       ComputeMarginal(*NormalModel({"a"}, {0}, {0.1}, trained), prior, 1000, 1, StopToken()));
+  EXPECT_NEAR(unknown.kl.value(), gaussian, 1e-9);
+}
+
 TEST(ChoosePriorTest, TheModelThatASignatureNamesIsTheDefault) {
   v1::Signature signature;
   signature.add_parameters()->set_name("a");
