@@ -38,6 +38,7 @@ class ModelCache {
 
   // Bytes of all loaded models, held ones included.
   int64_t bytes() const { return live_bytes_->load(); }
+  int64_t budget_bytes() const { return budget_bytes_; }
 
  private:
   struct Load {

@@ -16,6 +16,8 @@ namespace creamery {
 namespace {
 
 constexpr int kMostMoreModels = 10000;
+// With more, even to look them all up is too much for a gRPC thread.
+constexpr int kFewModels = 16;
 
 std::vector<std::string> NamesOf(const v1::LogLikelihoodRequest& request) {
   std::vector<std::string> names{request.model()};
@@ -32,11 +34,10 @@ struct LoadedModels {
 absl::StatusOr<LoadedModels> LoadAll(ServedModels& models, const v1::LogLikelihoodRequest& request,
                                      const StopToken& stop) {
   LoadedModels loaded;
-  for (const std::string& name : NamesOf(request)) {
-    ABSL_ASSIGN_OR_RETURN(ServedModel model, models.Acquire(name, stop));
+  ABSL_ASSIGN_OR_RETURN(loaded.models, AcquireAll(models, NamesOf(request), stop));
+  for (const ServedModel& model : loaded.models) {
     ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
     ABSL_ASSIGN_OR_RETURN(ServedModel prior, OpenPriorModelOf(models, model, stop));
-    loaded.models.push_back(std::move(model));
     loaded.priors.push_back(std::move(prior));
   }
   return loaded;
@@ -51,6 +52,7 @@ std::vector<const Estimator*> EstimatorsOf(const std::vector<ServedModel>& model
 }  // namespace
 
 Work WorkForLogLikelihood(ServedModels& models, const v1::LogLikelihoodRequest& request) {
+  if (request.more_models_size() > kFewModels) return Work::Long();
   const int64_t rows = std::max<int64_t>(ClaimedRows(request.theta()), 0);
   absl::Duration cost;
   bool disk = false;
@@ -62,8 +64,6 @@ Work WorkForLogLikelihood(ServedModels& models, const v1::LogLikelihoodRequest& 
     if (model->estimator != nullptr) cost += EstimatedCost(*model->estimator, rows);
     if (cost > kLongLimit) return Work::Long();
   }
-  // Unknown, but many.
-  if (disk && request.more_models_size() > 8) return Work::Long();
   return disk ? Work::Disk() : Work::Compute(cost);
 }
 

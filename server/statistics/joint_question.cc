@@ -52,10 +52,7 @@ absl::StatusOr<JointQuestion> OpenJoint(ServedModels& models, const v1::JointPos
   ABSL_ASSIGN_OR_RETURN(question.num_samples, CheckCount("num_samples", request.num_samples(), 10000, 100, 1000000));
   ABSL_ASSIGN_OR_RETURN(question.max_evaluations,
                         CheckCount("max_evaluations", request.max_evaluations(), 10000000, 1, kMostEvaluations));
-  for (const std::string& name : request.models()) {
-    ABSL_ASSIGN_OR_RETURN(ServedModel model, models.Acquire(name, stop));
-    question.models.push_back(std::move(model));
-  }
+  ABSL_ASSIGN_OR_RETURN(question.models, AcquireAll(models, {request.models().begin(), request.models().end()}, stop));
   question.prior = request.prior();
   if (question.prior.prior_case() == v1::PriorChoice::kModel) {
     ABSL_ASSIGN_OR_RETURN(question.prior_model, models.Acquire(question.prior.model(), stop));

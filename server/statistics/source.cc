@@ -8,6 +8,27 @@
 
 namespace creamery {
 
+absl::StatusOr<std::vector<ServedModel>> AcquireAll(ServedModels& models, const std::vector<std::string>& names,
+                                                    const StopToken& stop) {
+  std::vector<ServedModel> all;
+  int64_t bytes = 0;
+  for (const std::string& name : names) {
+    ABSL_RETURN_IF_ERROR(stop.Check());
+    absl::StatusOr<ServedModel> model = models.Acquire(name, stop);
+    // To try again helps only if it is mostly others that fill the memory.
+    if (absl::IsUnavailable(model.status()) && bytes > models.cache().budget_bytes() / 2) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the first ", all.size(), " of ", names.size(), " models take ", bytes >> 10,
+                       " KiB, and the server keeps at most ", models.cache().budget_bytes() >> 10,
+                       " KiB of models: ask about fewer at once, or start the server with a larger cache_mib"));
+    }
+    if (!model.ok()) return model.status();
+    bytes += model->estimator->memory_bytes();
+    all.push_back(*std::move(model));
+  }
+  return all;
+}
+
 absl::StatusOr<ServedModel> OpenPriorModelOf(ServedModels& models, const ServedModel& model, const StopToken& stop) {
   const std::string& name = model.estimator->description().signature().prior_model();
   if (name.empty()) return ServedModel();

@@ -26,6 +26,10 @@ struct StatisticsSource {
   Registry& registry;
 };
 
+// All of `names`, loaded. RESOURCE_EXHAUSTED if together they are more than the server's memory for models.
+absl::StatusOr<std::vector<ServedModel>> AcquireAll(ServedModels& models, const std::vector<std::string>& names,
+                                                    const StopToken& stop);
+
 // The prior that a statistic of one model is taken against, and the handle that keeps it alive.
 struct OpenedPrior {
   ServedModel model;  // no estimator: the prior is analytic

@@ -61,8 +61,8 @@ void Attempt::Run() {
     heartbeat.SetProgress(progress);
     if (absl::Now() - last_said_ < kSayEvery) return;
     last_said_ = absl::Now();
-    Say(absl::StrCat("epoch ", progress.epoch(), " of member ", progress.member(), ", held-out loss ",
-                     progress.held_out_loss()));
+    Say(absl::StrCat(progress.stage(), progress.stage().empty() ? "" : ", ", "epoch ", progress.epoch(), " of member ",
+                     progress.member(), ", held-out loss ", progress.held_out_loss()));
   };
   hooks.checkpoint_due = [this] { return CheckpointDue(); };
   hooks.checkpoint = [this](const std::string& bytes) { return StoreCheckpoint(bytes); };

@@ -7,10 +7,12 @@ client, and writes down what was acknowledged. A round aims at one kind of momen
   training    gradient steps were being taken, and no checkpoint was on its way
   checkpoint  the worker had begun to send a checkpoint, and had not been told that it was stored
   publish     the worker had begun to publish, and had not been told the version
+  statistics  the server was computing a joint posterior as a job, which must begin again and end with the same numbers
 
 The worker says on its standard error when it begins and ends each of these; the kill follows the line that begins it,
-and the round counts if the line that ends it never came. At the end everything acknowledged must be there, every job
-must have finished, and `creamery-server verify` must be clean.
+and the round counts if the line that ends it never came; of a statistic, if its job was begun again. At the end
+everything acknowledged must be there, every job must have finished, statistics with the numbers that their methods give
+to the same question, and `creamery-server verify` must be clean.
 
     python tests/integration/crash_rounds.py --bin-dir build/release/bin --rounds 50
 """
@@ -30,10 +32,12 @@ from installation import Installation
 
 import creamery
 
-KINDS = ("upload", "training", "checkpoint", "publish")
+KINDS = ("upload", "training", "checkpoint", "publish", "statistics")
 BEGINS = {"training": "epoch", "checkpoint": "checkpoint begins", "publish": "publishing begins"}
 ENDS = {"checkpoint": "checkpoint stored", "publish": "published"}
 MARKS = [*BEGINS.values(), *ENDS.values()]
+PAIR = ("crash/left", "crash/right")  # models that share a parameter
+JOINT_SAMPLES = 100_000               # a second or so
 
 
 class Rounds:
@@ -43,6 +47,7 @@ class Rounds:
         self.numbers = np.random.default_rng(seed)
         self.uploads = {}   # name -> rows acknowledged
         self.jobs = []      # names of acknowledged jobs
+        self.statistics = []  # (name, seed) of acknowledged joint posteriors
         self.hits = {kind: 0 for kind in KINDS}
         self.victims = {"server": 0, "worker": 0}
         self.counter = 0
@@ -54,20 +59,24 @@ class Rounds:
     def prepare(self):
         self.site.ensure()
         with self.site.client() as client:
-            for name, rows in (("crash/small", 400), ("crash/large", 8000)):
-                client.datasets.upload(name, self.numbers.normal(size=(rows, 2)), names=["a", "b"])
+            for name, rows in (("crash/small", 400), ("crash/large", 150_000)):
+                client.datasets.upload(name, self.numbers.normal(size=(rows, 2)), names=["a", "b"],
+                                       priors={"a": ("normal", 0, 5), "b": ("normal", 0, 5)})
                 self.uploads[name] = rows
+            flow = creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=20, patience=20)
+            for model, parameters in zip(PAIR, (["a", "b"], ["a"])):
+                client.train(model, client.datasets.get("crash/small"), flow, parameters=parameters).result(timeout=60)
 
     def queue_job(self, kind):
         """Queues a training and records it only once it is acknowledged.
 
         A checkpoint follows every epoch: epochs are long where the steps are to be hit, and short where they are not.
         """
-        data, epochs = {"training": ("crash/large", 6), "checkpoint": ("crash/small", 40),
-                        "publish": ("crash/small", 4)}[kind]
+        data, epochs, units = {"training": ("crash/large", 3, 64), "checkpoint": ("crash/small", 40, 16),
+                               "publish": ("crash/small", 4, 16)}[kind]
         with self.site.client() as client:
             job = client.train(self.new_name("model"), client.datasets.get(data),
-                               creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=epochs,
+                               creamery.MAF(transforms=4, hidden_units=[units, units], members=2, max_epochs=epochs,
                                             patience=epochs, batch_size=64, seed=self.counter))
             self.jobs.append(job.name)
             return job.name
@@ -128,9 +137,28 @@ class Rounds:
             time.sleep(0.05)  # answers that left before the kill arrive; no others can
         return was_hit(kind, list(worker.history))
 
+    def joint_posterior(self):
+        """Kills the server while it computes a joint posterior. Returns True if the job was begun again."""
+        self.counter += 1
+        with self.site.client() as client:
+            job = client.joint(PAIR, JOINT_SAMPLES, seed=self.counter, as_job=True)
+            self.statistics.append((job.name, self.counter))
+            end = time.monotonic() + 20
+            while job.state == "QUEUED" and time.monotonic() < end:
+                time.sleep(0.005)
+        time.sleep(self.random.random() * 0.3)
+        self.site.server.kill()  # not counted: server and worker still share the moments of trainings
+        self.site.ensure()
+        # Ended before the next round: three kills would end it for good.
+        with self.site.client() as client:
+            job = client.job(job.name)
+            job.result(timeout=60)
+            return job.status.attempt > 1
+
     def round(self, kind):
         self.site.ensure()
-        hit = self.upload() if kind == "upload" else self.job_moment(kind)
+        special = {"upload": self.upload, "statistics": self.joint_posterior}
+        hit = special[kind]() if kind in special else self.job_moment(kind)
         if hit:
             self.hits[kind] += 1
         return hit
@@ -160,6 +188,11 @@ class Rounds:
                         problems.append(f"{name}: {len(model.versions())} versions, expected one")
                     if not np.isfinite(model.log_prob(np.zeros((1, 2)))).all():
                         problems.append(f"{name}: its model does not answer")
+            for name, seed in self.statistics:
+                answer = client.job(name).result()
+                direct = client.joint(PAIR, JOINT_SAMPLES, seed=seed)
+                if not np.array_equal(answer.theta, direct.theta) or answer.log_r.value != direct.log_r.value:
+                    problems.append(f"{name} ended with other numbers than its method gives")
             for name, rows in self.uploads.items():
                 try:
                     got = client.datasets.get(name).num_rows
@@ -195,7 +228,7 @@ def growing_bytes(data):
 
 
 def run(bin_dir, rounds, seed=1, log=print):
-    """Runs until `rounds` rounds have hit, a quarter of them of each kind. Returns (report, problems)."""
+    """Runs until `rounds` rounds have hit, as many of each kind. Returns (report, problems)."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         site = Installation(bin_dir, directory)
@@ -220,7 +253,8 @@ def run(bin_dir, rounds, seed=1, log=print):
                                 capture_output=True, text=True)
         if verify.returncode != 0:
             problems.append("verify: " + verify.stdout + verify.stderr)
-        report = {"rounds_tried": tried, "hits": trial.hits, "killed": trial.victims, "jobs": len(trial.jobs),
+        report = {"rounds_tried": tried, "hits": trial.hits, "killed": trial.victims,
+                  "jobs": len(trial.jobs) + len(trial.statistics),
                   "uploads_acknowledged": len(trial.uploads), "verify_exit": verify.returncode,
                   "seconds": round(time.monotonic() - start, 1)}
         return report, problems

@@ -229,6 +229,33 @@ TEST_F(LogLikelihoodAnswerTest, PointsFarFromTheSamplesAreWarnedOf) {
   EXPECT_THAT(response.warnings(), ElementsAre(v1::OUTSIDE_TRAINING_REGION));
 }
 
+TEST_F(LogLikelihoodAnswerTest, APopulationIsOneQuestionAndOneThatDoesNotFitSaysSo) {
+  config_.set_cache_mib(1);
+  StartWithTwo();
+  v1::LogLikelihoodRequest request;
+  request.set_model(kModel);
+  request.set_without_evidence(true);
+  *request.mutable_theta() = FromDoubles({0.5}, {1, 1});
+  double expected = LogNormal(0.5, 1, 0.5) - LogNormal(0.5, 0, 2);
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "projects/planck/models/object" + std::to_string(i);
+    const std::vector<GaussianColumn> columns{{"a", 0.02 * i, 1, 2}};
+    ASSERT_THAT(Import(name, GaussianArtifact(columns)), IsOk());
+    request.add_more_models(name);
+    expected += LogNormal(0.5, 0.02 * i, 1) - LogNormal(0.5, 0, 2);
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::LogLikelihoodResponse response, LogLikelihood(request));
+  EXPECT_NEAR(ToDoubles("log_likelihood", response.log_likelihood(), {1}).value()[0], expected, 1e-10);
+  // What was compared makes each version of this model take about a third of the server's memory for models.
+  v1::ModelVersion large = GaussianDescription({{"a", 1, 0.5, 2}});
+  for (int i = 0; i < 4000; ++i) large.mutable_training()->add_compared()->set_failure(std::string(60, 'x'));
+  for (const char* version : {"/versions/1", "/versions/2", "/versions/3"}) {
+    ASSERT_THAT(Import("projects/planck/models/large", GaussianArtifact({{"a", 1, 0.5, 2}}, large)), IsOk());
+    request.add_more_models(std::string("projects/planck/models/large") + version);
+  }
+  EXPECT_THAT(LogLikelihood(request), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("cache_mib")));
+}
+
 TEST_F(LogLikelihoodAnswerTest, AModelWithoutEvidenceIsNamed) {
   StartWithTwo();
   ASSERT_THAT(Import("projects/planck/models/none", GaussianArtifact({{"a", 1, 0.5, 2}})), IsOk());
