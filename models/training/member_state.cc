@@ -38,6 +38,7 @@ absl::StatusOr<MemberState> ReadNetwork(const Safetensors& file, const std::stri
   network.train_loss_at_best = numbers[4];
   if (network.finished) return network;
   ABSL_RETURN_IF_ERROR(read("/weights", network.weights));
+  ABSL_RETURN_IF_ERROR(read("/average", network.average));
   ABSL_RETURN_IF_ERROR(read("/first_moment", network.first_moment));
   ABSL_RETURN_IF_ERROR(read("/second_moment", network.second_moment));
   return network;
@@ -63,6 +64,7 @@ std::string WriteCheckpoint(const TrainingState& state, absl::string_view identi
     file.Add(path + "/best_weights", {n}, network.best_weights);
     if (network.finished) continue;
     file.Add(path + "/weights", {n}, network.weights);
+    file.Add(path + "/average", {n}, network.average);
     file.Add(path + "/first_moment", {n}, network.first_moment);
     file.Add(path + "/second_moment", {n}, network.second_moment);
   }

@@ -20,7 +20,8 @@ struct MemberState {
   std::vector<float> weights;
   std::vector<float> first_moment;  // Adam's
   std::vector<float> second_moment;
-  std::vector<float> best_weights;  // a copy, never a view of `weights`
+  std::vector<float> average;       // of the weights over the last epochs: what is evaluated
+  std::vector<float> best_weights;  // a copy of the average, never a view of it
   int64_t steps = 0;
   int64_t epoch = 0;  // finished epochs
   int64_t best_epoch = 0;

@@ -39,7 +39,7 @@ absl::Status NetworkStates::AfterEpoch(const FitTurn& turn, const std::string& p
   MemberState& kept = state_.networks[path];
   kept = state;
   if (state.finished) {  // only what answers is still of use
-    for (std::vector<float>* gone : {&kept.weights, &kept.first_moment, &kept.second_moment}) *gone = {};
+    for (std::vector<float>* gone : {&kept.weights, &kept.average, &kept.first_moment, &kept.second_moment}) *gone = {};
   }
   done_[turn.path][path] =
       share * (state.finished ? 1 : static_cast<double>(state.epoch) / static_cast<double>(max_epochs));

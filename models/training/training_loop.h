@@ -1,4 +1,5 @@
-// The minibatch loop of one member: Adam, clipping, step cuts on a plateau, early stopping, best-epoch weights.
+// The minibatch loop of one network: Adam, clipping, step cuts on a plateau, averaged weights, early stopping, best
+// epoch.
 #ifndef CREAMERY_MODELS_TRAINING_TRAINING_LOOP_H_
 #define CREAMERY_MODELS_TRAINING_TRAINING_LOOP_H_
 
