@@ -35,38 +35,20 @@ absl::Status Check(absl::Span<const double> value, const ChainRows& rows) {
   return absl::OkStatus();
 }
 
-// f scaled to mean 1: errors of the mean are errors of its log.
-struct Terms {
-  std::vector<double> f;
-  double log_mean = 0;
-};
-
-Terms ScaleTerms(absl::Span<const double> value, absl::Span<const double> weight) {
-  std::vector<double> log_term(value.size());
-  double total = 0;
-  for (size_t i = 0; i < value.size(); ++i) {
-    log_term[i] = std::log(weight[i]) + value[i];
-    total += weight[i];
-  }
-  Terms terms;
-  terms.log_mean = LogSumExp(log_term) - std::log(total);
-  for (const double v : value) terms.f.push_back(std::exp(v - terms.log_mean));
-  return terms;
-}
-
-double IndependentVariance(const Terms& terms, absl::Span<const double> weight) {
+double IndependentVariance(absl::Span<const double> value, absl::Span<const double> weight) {
+  const double mean = Moments(value, weight).mean;
   double sum = 0;
   double total = 0;
-  for (size_t i = 0; i < terms.f.size(); ++i) {
-    sum += weight[i] * weight[i] * (terms.f[i] - 1) * (terms.f[i] - 1);
+  for (size_t i = 0; i < value.size(); ++i) {
+    sum += weight[i] * weight[i] * (value[i] - mean) * (value[i] - mean);
     total += weight[i];
   }
   return sum / (total * total);
 }
 
 // Neighbours in likelihood differ by little else: half their squared difference is the variance within a shell.
-double ShellVariance(const Terms& terms, const ChainRows& rows) {
-  const size_t n = terms.f.size();
+double ShellVariance(absl::Span<const double> value, const ChainRows& rows) {
+  const size_t n = value.size();
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -78,12 +60,12 @@ double ShellVariance(const Terms& terms, const ChainRows& rows) {
     const size_t i = order[k];
     const size_t j = order[k + 1 < n ? k + 1 : (k == 0 ? k : k - 1)];
     total += rows.weight[i];
-    sum += rows.weight[i] * rows.weight[i] * (terms.f[i] - terms.f[j]) * (terms.f[i] - terms.f[j]) / 2;
+    sum += rows.weight[i] * rows.weight[i] * (value[i] - value[j]) * (value[i] - value[j]) / 2;
   }
   return sum / (total * total);
 }
 
-absl::StatusOr<double> NestedVariance(const Terms& terms, const ChainRows& rows) {
+absl::StatusOr<double> NestedVariance(absl::Span<const double> value, const ChainRows& rows) {
   ABSL_ASSIGN_OR_RETURN(const NestedRun run, NestedRun::Create(rows.log_likelihood, rows.log_likelihood_birth));
   for (const int64_t row : rows.dataset_row) {
     if (row < 0 || row >= static_cast<int64_t>(rows.log_likelihood.size())) {
@@ -91,19 +73,24 @@ absl::StatusOr<double> NestedVariance(const Terms& terms, const ChainRows& rows)
     }
   }
   const std::vector<double> mean_weight = run.LogWeights();
-  std::vector<double> log_means;
-  std::vector<double> log_weight(terms.f.size());
-  std::vector<double> log_term(terms.f.size());
+  std::vector<double> means;
+  std::vector<double> log_weight(value.size());
   for (int r = 0; r < kVolumeRealisations; ++r) {
     const std::vector<double> realised = run.LogWeights(rows.seed, r);
-    for (size_t i = 0; i < terms.f.size(); ++i) {
+    for (size_t i = 0; i < value.size(); ++i) {
       const int64_t row = rows.dataset_row[i];
       log_weight[i] = std::log(rows.weight[i]) + realised[row] - mean_weight[row];
-      log_term[i] = log_weight[i] + std::log(terms.f[i]);
     }
-    log_means.push_back(LogSumExp(log_term) - LogSumExp(log_weight));
+    means.push_back(Moments(value, MeanOneWeights(log_weight)).mean);
   }
-  return Moments(log_means, {}).variance + ShellVariance(terms, rows);
+  return Moments(means, {}).variance + ShellVariance(value, rows);
+}
+
+absl::StatusOr<double> VarianceOfMean(absl::Span<const double> value, const ChainRows& rows) {
+  if (rows.kind == v1::NESTED_SAMPLING) return NestedVariance(value, rows);
+  if (rows.kind != v1::MCMC) return IndependentVariance(value, rows.weight);
+  const double error = ChainError(value, rows.weight, rows.chain);
+  return error * error;
 }
 
 }  // namespace
@@ -117,31 +104,33 @@ double LogSumExp(absl::Span<const double> value) {
   return largest + std::log(sum);
 }
 
+absl::StatusOr<double> ErrorOfMean(absl::Span<const double> value, const ChainRows& rows) {
+  ABSL_RETURN_IF_ERROR(Check(value, rows));
+  ABSL_ASSIGN_OR_RETURN(const double variance, VarianceOfMean(value, rows));
+  return std::sqrt(variance);
+}
+
 absl::StatusOr<LogMeanExp> AverageExponentials(absl::Span<const double> value, const ChainRows& rows) {
   ABSL_RETURN_IF_ERROR(Check(value, rows));
-  const Terms terms = ScaleTerms(value, rows.weight);
-  if (terms.log_mean == -kInfinity) {
-    return absl::FailedPreconditionError(absl::StrCat("all ", value.size(), " terms of the average are zero"));
-  }
-  const double independent = IndependentVariance(terms, rows.weight);
-  double variance = independent;
-  if (rows.kind == v1::MCMC) {
-    const double error = ChainError(terms.f, rows.weight, rows.chain);
-    variance = error * error;
-  } else if (rows.kind == v1::NESTED_SAMPLING) {
-    ABSL_ASSIGN_OR_RETURN(variance, NestedVariance(terms, rows));
-  }
-  std::vector<double> product(value.size());
-  std::vector<double> log_product(value.size());
+  std::vector<double> log_term(value.size());  // log w exp(value)
+  double total = 0;
   for (size_t i = 0; i < value.size(); ++i) {
-    product[i] = rows.weight[i] * terms.f[i];
-    log_product[i] = std::log(rows.weight[i]) + value[i];
+    log_term[i] = std::log(rows.weight[i]) + value[i];
+    total += rows.weight[i];
   }
   LogMeanExp mean;
-  mean.log_mean = terms.log_mean;
+  mean.log_mean = LogSumExp(log_term) - std::log(total);
+  if (mean.log_mean == -kInfinity) {
+    return absl::FailedPreconditionError(absl::StrCat("all ", value.size(), " terms of the average are zero"));
+  }
+  // Scaled to mean 1, so that errors of the mean are errors of its log.
+  std::vector<double> f;
+  for (const double v : value) f.push_back(std::exp(v - mean.log_mean));
+  ABSL_ASSIGN_OR_RETURN(const double variance, VarianceOfMean(f, rows));
+  const double independent = IndependentVariance(f, rows.weight);
   mean.error = std::sqrt(variance);
-  mean.effective_size = KishSize(product) * (variance > independent ? independent / variance : 1);
-  mean.k_hat = ParetoKHat(log_product);
+  mean.effective_size = KishSize(MeanOneWeights(log_term)) * (variance > independent ? independent / variance : 1);
+  mean.k_hat = ParetoKHat(log_term);
   return mean;
 }
 

@@ -29,11 +29,15 @@ struct LogMeanExp {
   double k_hat = 0;           // Pareto k-hat of w exp(value)
 };
 
-// value: (n), natural logs; -inf counts as 0.
-// The error by kind: INDEPENDENT sqrt(sum w^2 (f - m)^2) / sum w; MCMC from the autocorrelation of w (f - m) within
-// chains; NESTED_SAMPLING the standard deviation of the log mean over 100 realisations of the prior volumes (Higson et
-// al. 2018, arXiv:1704.03459) and the scatter of f between neighbours in likelihood, in quadrature. FAILED_PRECONDITION
-// if every value is -inf; INTERNAL for NaN or +inf and for arrays that do not fit together.
+// Standard error of the weighted mean m of f = `value` (n), finite, over the rows. By kind: INDEPENDENT
+// sqrt(sum w^2 (f - m)^2) / sum w; MCMC from the autocorrelation of w (f - m) within chains; NESTED_SAMPLING the
+// standard deviation of the mean over 100 realisations of the prior volumes (Higson et al. 2018, arXiv:1704.03459) and
+// the scatter of f between neighbours in likelihood, in quadrature. INTERNAL for arrays that do not fit together or
+// numbers that are not finite.
+absl::StatusOr<double> ErrorOfMean(absl::Span<const double> value, const ChainRows& rows);
+
+// value: (n), natural logs; -inf counts as 0. The error is ErrorOfMean of exp(value) over its mean.
+// FAILED_PRECONDITION if every value is -inf; INTERNAL for NaN or +inf and for arrays that do not fit together.
 absl::StatusOr<LogMeanExp> AverageExponentials(absl::Span<const double> value, const ChainRows& rows);
 
 // log sum exp of natural logs; -inf if all are, or there are none.

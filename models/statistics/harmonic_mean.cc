@@ -20,21 +20,23 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kDefaultTemperature = 0.8;
 constexpr double kLargestLostWeight = 0.01;
 
-// log phi of every row of `data` by the member that has not seen it.
-absl::StatusOr<std::vector<double>> LogPhi(const Estimator& model, const PreparedData& data, double temperature,
-                                           const StopToken& stop) {
+// log phi of every row of `data` by the member that is `shift` further than the one that has not seen it.
+absl::StatusOr<std::vector<double>> LogPhi(const Estimator& model, const PreparedData& data, int64_t shift,
+                                           double temperature, const StopToken& stop) {
   const int64_t d = data.d();
+  const auto members = static_cast<int64_t>(model.members().size());
   std::vector<double> log_phi(data.n());
-  for (size_t k = 0; k < model.members().size(); ++k) {
+  for (int64_t fold = 0; fold < members; ++fold) {
     std::vector<int64_t> rows;
     std::vector<double> theta;
     for (int64_t i = 0; i < data.n(); ++i) {
-      if (data.fold[i] != static_cast<int64_t>(k)) continue;
+      if (data.fold[i] != fold) continue;
       rows.push_back(i);
       theta.insert(theta.end(), data.theta.begin() + i * d, data.theta.begin() + (i + 1) * d);
     }
     std::vector<double> of_member(rows.size());
-    ABSL_RETURN_IF_ERROR(model.members()[k]->ContractedLogProb(theta, temperature, absl::MakeSpan(of_member), stop));
+    const Density& member = *model.members()[(fold + shift) % members];
+    ABSL_RETURN_IF_ERROR(member.ContractedLogProb(theta, temperature, absl::MakeSpan(of_member), stop));
     for (size_t r = 0; r < rows.size(); ++r) log_phi[rows[r]] = of_member[r];
   }
   return log_phi;
@@ -47,6 +49,8 @@ struct Terms {
   std::vector<int64_t> chain;
   std::vector<int64_t> dataset_row;
   std::vector<int64_t> fold;
+  std::vector<int64_t> row;       // among the prepared rows
+  std::vector<double> log_joint;  // log L + log prior
   bool prior_vanishes_somewhere = false;
 };
 
@@ -70,6 +74,8 @@ absl::StatusOr<Terms> MakeTerms(const PreparedData& data, const std::vector<doub
     if (!data.chain.empty()) terms.chain.push_back(data.chain[i]);
     terms.dataset_row.push_back(row);
     terms.fold.push_back(data.fold[i]);
+    terms.row.push_back(i);
+    terms.log_joint.push_back(log_likelihood[row] + log_prior[i]);
   }
   const double share = lost / static_cast<double>(data.n());  // weights have mean 1
   terms.prior_vanishes_somewhere = lost > 0;
@@ -97,6 +103,28 @@ double ExcessOfMembers(const Terms& terms, int64_t members, double error) {
   if (folds < 2) return 0;
   const double variance_of_mean = Moments(log_means, {}).variance / (folds - 1);
   return std::sqrt(std::max(0.0, variance_of_mean - error * error));
+}
+
+// The error of the mean does not know that the folds' estimates go together: a fluctuation of one fold is in the
+// members that answer the others, and theirs in the member that answers it, so what members add to the scatter of phi
+// counts twice. How much that is, is how members differ at the same rows: the root mean square over pairs of the error
+// of that difference's mean.
+absl::StatusOr<double> ErrorOfCrossFitting(const Estimator& model, const PreparedData& data, const Terms& terms,
+                                           const LogMeanExp& mean, const ChainRows& chain, double temperature,
+                                           const StopToken& stop) {
+  const auto members = static_cast<int64_t>(model.members().size());
+  double sum = 0;
+  for (int64_t shift = 1; shift < members; ++shift) {
+    ABSL_ASSIGN_OR_RETURN(const std::vector<double> other, LogPhi(model, data, shift, temperature, stop));
+    std::vector<double> difference;
+    for (size_t i = 0; i < terms.value.size(); ++i) {
+      difference.push_back(std::exp(terms.value[i] - mean.log_mean) -
+                           std::exp(other[terms.row[i]] - terms.log_joint[i] - mean.log_mean));
+    }
+    ABSL_ASSIGN_OR_RETURN(const double error, ErrorOfMean(difference, chain));
+    sum += error * error;
+  }
+  return std::sqrt(sum / static_cast<double>(members - 1));
 }
 
 absl::Status CheckDataset(const Estimator& model, const v1::Dataset& dataset, const RowBlock& rows) {
@@ -156,7 +184,7 @@ absl::StatusOr<v1::EvidenceResponse> HarmonicMeanEvidence(const Estimator& model
   ABSL_ASSIGN_OR_RETURN(const PreparedData data, TrainingRows(model, dataset, rows));
   ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_prior,
                         LogPriorAt(prior, model.description().signature(), data.theta, stop));
-  ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_phi, LogPhi(model, data, temperature, stop));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_phi, LogPhi(model, data, 0, temperature, stop));
   ABSL_ASSIGN_OR_RETURN(const Terms terms, MakeTerms(data, log_phi, log_prior, rows.log_likelihood));
 
   ChainRows chain;
@@ -173,6 +201,8 @@ absl::StatusOr<v1::EvidenceResponse> HarmonicMeanEvidence(const Estimator& model
   v1::Estimate& log_z = *response.mutable_log_z();
   log_z.set_value(-mean.log_mean);
   log_z.set_chain_error(mean.error);
+  ABSL_ASSIGN_OR_RETURN(const double shared, ErrorOfCrossFitting(model, data, terms, mean, chain, temperature, stop));
+  log_z.set_approximation_error(shared);
   log_z.set_member_error(ExcessOfMembers(terms, static_cast<int64_t>(model.members().size()), mean.error));
   log_z.set_effective_size(mean.effective_size);
   SetTotalError(log_z);

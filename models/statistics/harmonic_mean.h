@@ -22,9 +22,12 @@ namespace creamery {
 
 // The estimate from the rows that the model was trained on. Fills all of the answer but the versions; there are no
 // rounds, so next_theta is empty and done is set.
-//   monte_carlo_error  0
-//   chain_error        of the mean of the terms, by the kind of the rows (AverageExponentials)
-//   member_error       what the folds' own estimates scatter beyond that
+//   chain_error          of the mean of the terms, by the kind of the rows (AverageExponentials)
+//   approximation_error  of phi's own noise, which the folds share: how members differ at the same rows
+//   member_error         what the folds' own estimates scatter beyond the chain's error
+// What no part covers: a member's training stopped at the epoch that suits its own fold best, so it has seen a little
+// of it, which lowers log Z by a few tenths of the stated error, by up to one of it for a few short Markov chains
+// (measured: tests/reports/evidence_report.cc).
 //
 // FAILED_PRECONDITION if the model is not of all sampled parameters, its members cannot be contracted, the dataset is
 // not the one it was trained on, the chain has no log-likelihoods, or rows with weight have a likelihood or prior of

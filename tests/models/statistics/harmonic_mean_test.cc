@@ -114,7 +114,7 @@ TEST(HarmonicMeanTest, RowsThatAMemberHasSeenBiasTheEvidenceAndOutOfFoldRowsDoNo
     ASSERT_OK_AND_ASSIGN(const v1::EvidenceResponse bad, Estimate(problem, *KernelModel(problem, rows, true), rows));
     right += (good.log_z().value() - problem.log_z()) / 20;
     wrong += (bad.log_z().value() - problem.log_z()) / 20;
-    error += good.log_z().error() / 20;
+    error += good.log_z().chain_error() / 20;
   }
   EXPECT_NEAR(right, 0, 4 * error / std::sqrt(20) + error * error / 2);
   EXPECT_LT(wrong, -4 * error / std::sqrt(20));  // log 1/Z too high
