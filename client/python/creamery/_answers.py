@@ -46,7 +46,9 @@ def evidence_ratio(reply: Any) -> EvidenceRatio:
     """Of an EvidenceRatioResponse."""
     estimates = tuple(
         EvidenceRatioEstimate(
-            each.numerator_method, each.denominator_method, _estimate.from_proto(each.log_ratio, "nats", seed=reply.seed)
+            each.numerator_method,
+            each.denominator_method,
+            _estimate.from_proto(each.log_ratio, "nats", seed=reply.seed),
         )
         for each in reply.estimates
     )

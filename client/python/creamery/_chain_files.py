@@ -92,7 +92,9 @@ def of_montepython(path: str) -> Stated:
                 derived.add(name)
             if len(values) < 6 or values[5] == "derived" or not values[3]:
                 continue
-            lower, upper = (None if limit is None or _is_whole_minus_one(limit) else float(limit) for limit in values[1:3])
+            lower, upper = (
+                None if limit is None or _is_whole_minus_one(limit) else float(limit) for limit in values[1:3]
+            )
             shape = str(values[6]).lower() if len(values) > 6 else "flat"
             if shape == "flat" and lower is not None and upper is not None:
                 priors[name] = _priors.Uniform(lower, upper)

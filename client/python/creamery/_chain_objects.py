@@ -13,7 +13,18 @@ from creamery._errors import InvalidArgumentError
 
 BurnIn = Optional[Union[int, float]]
 # Columns that samplers keep beside the parameters.
-_BOOKKEEPING = {"logL", "logL_birth", "nlive", "logP", "chain", "insertion", "weight", "minuslogpost", "minuslogprior", "chi2"}
+_BOOKKEEPING = {
+    "logL",
+    "logL_birth",
+    "nlive",
+    "logP",
+    "chain",
+    "insertion",
+    "weight",
+    "minuslogpost",
+    "minuslogprior",
+    "chi2",
+}
 _LOG_ZERO = -1e30  # what PolyChord and MultiNest write for a likelihood of zero
 _VOLUMES = 200  # realisations of the volumes behind the error of log Z
 
@@ -36,7 +47,8 @@ def convert(source: Any, names: Optional[Sequence[str]], burn_in: BurnIn, log_li
     if all(hasattr(results, each) for each in ("samples", "logl", "logz", "logzerr")):
         return _of_dynesty(results, names)
     raise InvalidArgumentError(
-        f"{type(source).__name__} is neither a root of files nor samples of anesthetic, GetDist, dynesty, UltraNest or emcee"
+        f"{type(source).__name__} is neither a root of files nor samples of anesthetic, GetDist, dynesty, UltraNest or "
+        "emcee"
     )
 
 
@@ -74,9 +86,7 @@ def of_anesthetic(samples: Any, burn_in: BurnIn, log_likelihood: bool, source: s
         birth[birth <= _LOG_ZERO] = -np.inf
         log_z = float(samples.logZ())
         error = _volume_error(samples)
-        return Chains(
-            theta, names, "nested_sampling", None, None, log_l, birth, (log_z, error), labels, source=where
-        )
+        return Chains(theta, names, "nested_sampling", None, None, log_l, birth, (log_z, error), labels, source=where)
     weights = np.asarray(frame.get_weights(), dtype=np.float64)
     ids = column("chain")
     kept = log_l if log_likelihood else None
@@ -112,7 +122,7 @@ def _volume_error(samples: Any) -> float:
 
 
 def _of_getdist(samples: Any, burn_in: BurnIn, log_likelihood: bool) -> Chains:
-    """MCSamples of GetDist. Its ranges are bounds; its -log column is often the posterior, so it is taken on request."""
+    """MCSamples of GetDist. Its ranges are bounds; its -log column is often the posterior: on request."""
     described = samples.paramNames.names
     names = tuple(each.name for each in described)
     labels = {each.name: each.label for each in described if each.label and each.label != each.name}

@@ -98,9 +98,9 @@ def read_chains(
     MontePython (its folder, or its root), Cobaya; and emcee's HDF5. Objects: samples of anesthetic and of GetDist,
     results of dynesty and UltraNest, samplers and backends of emcee.
 
-    Nested sampling keeps log-likelihoods and birth contours, and log Z with the error of its volumes. Markov chains keep
-    weights, ids and order. Priors are taken where a file states them: `log.param` of MontePython, `.updated.yaml` of
-    Cobaya. A `.ranges` file states bounds, not a prior.
+    Nested sampling keeps log-likelihoods and birth contours, and log Z with the error of its volumes. Markov chains
+    keep weights, ids and order. Priors are taken where a file states them: `log.param` of MontePython, `.updated.yaml`
+    of Cobaya. A `.ranges` file states bounds, not a prior.
 
     Args:
         source: root of the files as their sampler names it; or an object.

@@ -148,7 +148,9 @@ class Client:
                 raise InvalidArgumentError(f"training is {each!r}, expected (model, dataset) or a dict for train()")
             wrong = set(given) - {"model", "dataset", "spec", "parameters", "prior"}
             if wrong or not {"model", "dataset"} <= set(given):
-                raise InvalidArgumentError(f"training has {', '.join(given)}; expected model, dataset, and options of train()")
+                raise InvalidArgumentError(
+                    f"training has {', '.join(given)}; expected model, dataset, and options of train()"
+                )
             defaults = {"spec": spec, "parameters": parameters, "prior": prior}
             jobs.append(job_pb2.Job(training=_training(**{**defaults, **given})))
         if jobs:
@@ -295,7 +297,9 @@ class Client:
             >>> importance = lcdm.evidence(log_l, seed=1)
             >>> client.evidence_ratio(lcdm, wcdm, numerator_evidences={"importance sampling": importance})
         """
-        sides = [each.name if isinstance(each, ModelBase) else _names.version(each) for each in (numerator, denominator)]
+        sides = [
+            each.name if isinstance(each, ModelBase) else _names.version(each) for each in (numerator, denominator)
+        ]
         request = statistics_service_pb2.EvidenceRatioRequest(numerator=sides[0], denominator=sides[1], seed=seed)
         for given, field in (
             (numerator_evidences, request.numerator_evidences),

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays, _chains, _names, _priors
+from creamery import _arrays, _chains, _names, _priors, _warnings
 from creamery._errors import CreameryError, InvalidArgumentError
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, dataset_service_pb2
@@ -69,7 +69,7 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """"independent", "mcmc" or "nested_sampling"."""
+        """ "independent", "mcmc" or "nested_sampling"."""
         return str(dataset_pb2.RowKind.Name(self.proto.row_kind)).lower()
 
     @property
@@ -156,6 +156,10 @@ class Datasets:
             <Dataset planck/chain: 4000 rows of omegam, sigma8; independent>
         """
         full = _names.dataset(name)
+        if kind is None and chain is None and log_likelihood_birth is None and _is_run(theta):
+            _warnings.warn_client(
+                f"{type(theta).__name__} are uploaded as independent rows: upload_chains keeps what they are"
+            )
         if weights is None and callable(getattr(theta, "get_weights", None)):
             weights = theta.get_weights()
         values, columns = _arrays.table(theta, names)
@@ -356,6 +360,11 @@ class Datasets:
                 self.delete(full)
         except CreameryError:
             pass
+
+
+def _is_run(theta: Any) -> bool:
+    """True for nested-sampling and Markov-chain samples of anesthetic, whose rows are not independent."""
+    return bool({"NestedSamples", "MCMCSamples"} & {cls.__name__ for cls in type(theta).__mro__})
 
 
 def _need_columns(columns: Optional[List[str]], wanted: Optional[Sequence[str]]) -> None:

@@ -284,7 +284,7 @@ class DensityQuestions(ModelBase):
         wanted: Optional[Sequence[str]] = None,
         max_rows: int = 1 << 30,
     ) -> Tuple[Any, ...]:
-        """The named fields of the answers for points in any form: (n, ...) each, without the first axis for one point."""
+        """The named fields of the answers for points in any form: (n, ...), without the first axis for one point."""
         named = self.parameters if wanted is None else wanted
         points, found = _arrays.table(theta, named if columns is None else columns)
         if columns is None:

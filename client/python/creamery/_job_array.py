@@ -134,7 +134,9 @@ class JobArray(Generic[Result]):
                 raise DeadlineExceededError(f"{self.name} has not ended within {timeout:g} s; it goes on")
             time.sleep(max(0.5, len(self) / 1000.0) if interval is None else interval)
 
-    def results(self, progress: bool = False, timeout: Optional[float] = None, *, skip_failed: bool = False) -> List[Any]:
+    def results(
+        self, progress: bool = False, timeout: Optional[float] = None, *, skip_failed: bool = False
+    ) -> List[Any]:
         """Waits for all jobs to end.
 
         Args:

@@ -108,7 +108,7 @@ class Job(Generic[Result]):
 
     @property
     def kind(self) -> str:
-        """"training", or the statistic: "marginal_kl", "joint_posterior", ..."""
+        """ "training", or the statistic: "marginal_kl", "joint_posterior", ..."""
         if self._proto.WhichOneof("work") == "statistics":
             return str(self._proto.statistics.WhichOneof("request"))
         return "training"
@@ -132,7 +132,7 @@ class Job(Generic[Result]):
 
     @property
     def state(self) -> str:
-        """"QUEUED", "RUNNING", "SUCCEEDED", "FAILED" or "CANCELLED", now."""
+        """ "QUEUED", "RUNNING", "SUCCEEDED", "FAILED" or "CANCELLED", now."""
         return self.status.state
 
     @property

@@ -74,7 +74,7 @@ class JointResult:
     prior_model_version: str
     warnings: Tuple[str, ...]
     remarks: Tuple[str, ...]
-    _transport: Transport 
+    _transport: Transport
 
     @classmethod
     def of_stream(cls, transport: Transport, replies: Iterable[Any]) -> JointResult:

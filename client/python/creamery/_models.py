@@ -75,9 +75,7 @@ class Models:
         request = model_service_pb2.ListVersionsRequest(parent=_names.model(name))
         return [Model(self._transport, each) for each in self._transport.pages("ListVersions", request, "versions")]
 
-    def set_alias(
-        self, name: str, alias: str, version: int, expected_version: Optional[int] = None
-    ) -> ModelSummary:
+    def set_alias(self, name: str, alias: str, version: int, expected_version: Optional[int] = None) -> ModelSummary:
         """Points an alias at a version.
 
         Args:

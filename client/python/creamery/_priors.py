@@ -56,7 +56,12 @@ class LogUniform:
 Prior = Union[Uniform, Normal, LogUniform]
 PriorLike = Union[Prior, str, Tuple[Any, ...], Sequence[Any], dataset_pb2.Prior]
 
-_KINDS: Dict[str, Callable[[float, float], Prior]] = {"uniform": Uniform, "normal": Normal, "gaussian": Normal, "loguniform": LogUniform}
+_KINDS: Dict[str, Callable[[float, float], Prior]] = {
+    "uniform": Uniform,
+    "normal": Normal,
+    "gaussian": Normal,
+    "loguniform": LogUniform,
+}
 _EXPECTED = "uniform(lower,upper), normal(mean,stddev) or loguniform(lower,upper)"
 _CALL = re.compile(r"\s*([A-Za-z_]+)\s*\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)\s*")
 

@@ -1,10 +1,10 @@
 """A trained density as a proposal for nested samplers, with log Z unchanged (Alsing & Handley 2021, arXiv:2102.12478).
 
-The pitfall. A sampler that draws from a trained density q instead of the prior pi must also change the likelihood, from L
-to L pi / q: the prior is then *repartitioned* and the evidence, the integral of L pi, is what it was. And q has to reach
-wherever L pi does: where a flow says "impossible" nothing is ever drawn, no error is raised, and log Z comes out wrong.
-A published shortcut moved it from -23.33 to -25.20. So the proposal here is always a mixture with a share of the prior,
-q_mix = (1 - f) q + f pi: no point of the prior is lost, and pi / q_mix is at most 1 / f.
+The pitfall. A sampler that draws from a trained density q instead of the prior pi must also change the likelihood, from
+L to L pi / q: the prior is then *repartitioned* and the evidence, the integral of L pi, is what it was. And q has to
+reach wherever L pi does: where a flow says "impossible" nothing is ever drawn, no error is raised, and log Z comes out
+wrong. A published shortcut moved it from -23.33 to -25.20. So the proposal here is always a mixture with a share of the
+prior, q_mix = (1 - f) q + f pi: no point of the prior is lost, and pi / q_mix is at most 1 / f.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Proposal:
     def __init__(self, model: DensityQuestions, fallback: float = 0.1) -> None:
         if not 0.0 < fallback < 1.0:
             raise InvalidArgumentError(
-                f"fallback is {fallback!r}, expected a share of the prior between 0 and 1, both excluded: without it the "
-                "evidence of a run may be wrong without a sign of it"
+                f"fallback is {fallback!r}, expected a share of the prior between 0 and 1, both excluded: without it "
+                "the evidence of a run may be wrong without a sign of it"
             )
         self._model = _Quiet(model._transport, model.proto)
         self.fallback = float(fallback)

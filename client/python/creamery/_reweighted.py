@@ -47,7 +47,7 @@ class Reweighted:
     seed: int
     model_version: str
     warnings: Tuple[str, ...]
-    _parameters: List[dataset_pb2.Parameter] 
+    _parameters: List[dataset_pb2.Parameter]
 
     @classmethod
     def of_reply(
@@ -94,4 +94,6 @@ class Reweighted:
         return _samples.convert(self.theta, None, self._parameters, as_, weights=self.weights)
 
     def __repr__(self) -> str:
-        return f"<{len(self.theta)} reweighted samples: effective size {self.effective_size:.0f}, k-hat {self.k_hat:.2f}>"
+        return (
+            f"<{len(self.theta)} reweighted samples: effective size {self.effective_size:.0f}, k-hat {self.k_hat:.2f}>"
+        )

@@ -55,7 +55,8 @@ class Values:
                 self.question[key] = was
             elif was != asked:
                 raise InvalidArgumentError(
-                    f"{path} holds values for {key} {was!r}, now asked with {asked!r}: give another path, or the same {key}"
+                    f"{path} holds values for {key} {was!r}, now asked with {asked!r}: give another path, or "
+                    f"the same {key}"
                 )
         self.theta, self.log_likelihood = theta, values
 
@@ -71,9 +72,7 @@ class Values:
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             with open(partial, "wb") as file:
-                np.savez(
-                    file, question=json.dumps(self.question), theta=self.theta, log_likelihood=self.log_likelihood
-                )
+                np.savez(file, question=json.dumps(self.question), theta=self.theta, log_likelihood=self.log_likelihood)
             os.replace(partial, self._path)
         finally:
             partial.unlink(missing_ok=True)
@@ -128,16 +127,15 @@ def _complete_points(values: Values, ask: Callable[[Any, Optional[int]], Any]) -
         values.theta = theta.copy() if known == 0 else np.concatenate([values.theta, theta])
 
 
-def _evaluate(
-    values: Values, theta: FloatArray, log_likelihood: LogLikelihood, vectorized: bool, pool: Any
-) -> None:
+def _evaluate(values: Values, theta: FloatArray, log_likelihood: LogLikelihood, vectorized: bool, pool: Any) -> None:
     """Adds the values of a round; what is done when the function raises is kept."""
     first = len(values.log_likelihood)
     if vectorized:
         answer = np.asarray(log_likelihood(theta), dtype=np.float64)
         if answer.shape != (len(theta),):
             raise InvalidArgumentError(
-                f"the log-likelihood has shape {answer.shape} for theta of shape {theta.shape}, expected ({len(theta)},)"
+                f"the log-likelihood has shape {answer.shape} for theta of shape {theta.shape}, "
+                f"expected ({len(theta)},)"
             )
         _refuse_nan(answer, theta, first)
         values.add(theta, answer)

@@ -32,9 +32,7 @@ def need(package: str) -> Any:
         if error.name != package:
             raise
         extra = package if package in ("anesthetic", "getdist", "pandas") else "chains"
-        raise ModuleNotFoundError(
-            f"{package} is not installed: pip install creamery[{extra}]", name=package
-        ) from error
+        raise ModuleNotFoundError(f"{package} is not installed: pip install creamery[{extra}]", name=package) from error
 
 
 def bounds(parameter: dataset_pb2.Parameter) -> List[Optional[float]]:

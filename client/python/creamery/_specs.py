@@ -75,7 +75,8 @@ class EstimatorSpec:
         unknown = [name for name in options if name not in known]
         if unknown:
             raise UnknownOptionError(
-                f"{type(self).__name__} has no option {', '.join(map(repr, unknown))}; its options are {', '.join(known)}"
+                f"{type(self).__name__} has no option {', '.join(map(repr, unknown))}; "
+                f"its options are {', '.join(known)}"
             )
         self._proto = estimator_spec_pb2.EstimatorSpec()
         getattr(self._proto, self.family).SetInParent()

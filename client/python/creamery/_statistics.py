@@ -192,7 +192,9 @@ class StatisticsQuestions(ModelBase):
                 return submit(self._transport, self.name, job_pb2.StatisticsJob(evidence=request))
             return _answers.evidence(self._transport.call("Evidence", request), "harmonic mean")
         if as_job or temperature is not None:
-            raise InvalidArgumentError("as_job and temperature are of the harmonic mean only: here values come from you")
+            raise InvalidArgumentError(
+                "as_job and temperature are of the harmonic mean only: here values come from you"
+            )
         sampling = request.importance_sampling
         sampling.SetInParent()
         for name, value in rounds.items():

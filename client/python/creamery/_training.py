@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List
+from typing import Any, List, Set
 
 from creamery import _specs
 from creamery.v1 import model_pb2
@@ -43,6 +43,8 @@ class Comparison(List[Candidate]):
             return "nothing was compared"
         best = max((each.held_out_log_prob for each in self if not each.failure), default=0.0)
         lines = ["  held-out log p   behind the best   family"]
+        steps = {each.spec.to_dict().get("learning_rate") for each in self}
+        extra = {"learning_rate"} if len(steps) > 1 else set()  # a search over settings varies it too
         for each in self:
             behind = best - each.held_out_log_prob
             if each.failure:
@@ -52,7 +54,7 @@ class Comparison(List[Candidate]):
             else:
                 row = f"{each.held_out_log_prob:14.4f}   {f'{behind:.3f} ± {each.difference_error:.3f}':15}"
             note = f": {each.failure}" if each.failure else ""
-            lines.append(f"{'*' if each.chosen else ' '} {row}   {_family(each.spec)}{note}")
+            lines.append(f"{'*' if each.chosen else ' '} {row}   {_family(each.spec, extra)}{note}")
         return "\n".join(lines)
 
 
@@ -92,8 +94,8 @@ class Training:
         return f"<Training by {self.proto.job}: {self.proto.num_rows} rows, {len(self.proto.members)} members>"
 
 
-def _family(spec: _specs.EstimatorSpec) -> str:
-    """The spec without its training options, as one writes it."""
-    own = {field.name for field in getattr(spec.proto, spec.family).DESCRIPTOR.fields}
+def _family(spec: _specs.EstimatorSpec, extra: Set[str]) -> str:
+    """The spec with the options of its family, and the extra ones, as one writes it."""
+    own = extra | {field.name for field in getattr(spec.proto, spec.family).DESCRIPTOR.fields}
     options = ", ".join(f"{key}={value!r}" for key, value in spec.to_dict().items() if key in own)
     return f"{type(spec).__name__}({options})"

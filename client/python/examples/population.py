@@ -37,7 +37,10 @@ def main() -> None:
             inverse = np.linalg.inv(covariance)
             precision, weighted = precision + inverse, weighted + inverse @ mean
             rows = np.hstack(
-                [random.multivariate_normal(mean, covariance, size=arguments.rows), random.normal(size=(arguments.rows, 1))]
+                [
+                    random.multivariate_normal(mean, covariance, size=arguments.rows),
+                    random.normal(size=(arguments.rows, 1)),
+                ]
             )
             chain = client.datasets.upload(
                 f"population/chain-{i}-{time.time_ns()}", rows, names=["omegam", "w", f"dust_{i}"], priors=PRIORS

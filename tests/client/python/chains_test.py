@@ -34,7 +34,9 @@ def test_the_error_of_log_z_leaves_the_global_random_state_alone():
     np.random.seed(3)
     expected = np.random.random()
     random = np.random.default_rng(0)
-    samples = anesthetic.NestedSamples(random.random((200, 2)), columns=["a", "b"], logL=random.random(200), logL_birth=50)
+    samples = anesthetic.NestedSamples(
+        random.random((200, 2)), columns=["a", "b"], logL=random.random(200), logL_birth=50
+    )
     np.random.seed(3)
     first = creamery.read_chains(samples).log_evidence
     assert np.random.random() == expected

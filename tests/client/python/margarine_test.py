@@ -67,7 +67,7 @@ flow.train(key, learning_rate=1e-3, epochs=200, patience=20, batch_size=500)
 prior = KDE(np.random.default_rng(2).uniform(bounds[0], bounds[1], size=(2000, 2)), theta_ranges=bounds)
 prior.train()
 print("kl", kldivergence(flow, prior), model_dimensionality(flow, prior, samples_p=flow.sample(key, 2000)))
-pieces = cluster(data, base_estimator=RealNVP, in_size=2, hidden_size=20, num_layers=1, num_coupling_layers=2, clusters=2)
+pieces = cluster(data, base_estimator=RealNVP, hidden_size=20, num_layers=1, num_coupling_layers=2, clusters=2)
 pieces.train(key=key, epochs=50)
 pieces.save("pieces")
 print("same", np.array_equal(cluster.load("pieces").log_prob(data), pieces.log_prob(data)))
@@ -134,8 +134,14 @@ def test_a_script_for_margarine_1_runs_on_the_service(connected, tmp_path):
     np.random.seed(7)
     theta = gaussian_rows(3000)
     flow = MAF(
-        theta, weights=np.ones(len(theta)), number_networks=2, learning_rate=2e-3, hidden_layers=[16, 16],
-        theta_min=LOW, theta_max=HIGH, parameters=["omegam", "sigma8"],
+        theta,
+        weights=np.ones(len(theta)),
+        number_networks=2,
+        learning_rate=2e-3,
+        hidden_layers=[16, 16],
+        theta_min=LOW,
+        theta_max=HIGH,
+        parameters=["omegam", "sigma8"],
     )
     with pytest.raises(creamery.FailedPreconditionError, match="is not trained"):
         flow.sample(5)
@@ -149,7 +155,7 @@ def test_a_script_for_margarine_1_runs_on_the_service(connected, tmp_path):
     assert samples.numpy().shape == (4000, 2) and type(samples.numpy()) is np.ndarray
     np.random.seed(8)
     np.testing.assert_array_equal(flow.sample(4000), samples), "np.random.seed makes it repeatable"
-    # The chain has 3000 rows and the draws 4000: a standard error of .024 standard deviations, five of them, and the flow.
+    # The chain has 3000 rows and the draws 4000: a standard error of .024 deviations, five of them, and the flow.
     assert np.all(np.abs(samples.mean(axis=0) - [0.3, 0.8]) < 0.22 * np.array([0.01, 0.02]))
     u = np.random.uniform(0, 1, size=(50, 2))
     u[0] = 0.0, 1.0
@@ -164,7 +170,11 @@ def test_a_script_for_margarine_1_runs_on_the_service(connected, tmp_path):
 
     stats = calculate(flow)
     table = stats.statistics()
-    assert list(table.index) == ["KL Divergence", "BMD"] and list(table.columns) == ["Value", "Lower Bound", "Upper Bound"]
+    assert list(table.index) == ["KL Divergence", "BMD"] and list(table.columns) == [
+        "Value",
+        "Lower Bound",
+        "Upper Bound",
+    ]
     assert table.loc["KL Divergence", "Value"] == stats.kl.value == table["KL Divergence"]
     assert table["KL Upper Bound"] - table["KL Divergence"] == pytest.approx(stats.kl.error)
     assert abs(table["KL Divergence"] - exact_kl()) < 3 * stats.kl.error + 0.02
@@ -215,7 +225,9 @@ def test_a_script_for_margarine_2_runs_on_the_service(connected, tmp_path):
     assert kldivergence(estimator, prior, samples_p=samples) == pytest.approx(kl, abs=0.3)
     assert abs(model_dimensionality(estimator, prior) - 2) < 1.0
     like = estimator.log_like(samples, -3.5, prior)
-    np.testing.assert_allclose(like, np.asarray(estimator.log_prob(samples)) - 3.5 - np.asarray(prior.log_prob(samples)))
+    np.testing.assert_allclose(
+        like, np.asarray(estimator.log_prob(samples)) - 3.5 - np.asarray(prior.log_prob(samples))
+    )
 
     def log_l(point):
         return float(estimator_exact(point))
@@ -226,7 +238,9 @@ def test_a_script_for_margarine_2_runs_on_the_service(connected, tmp_path):
 
     estimator.save(str(tmp_path / "estimator"))
     assert (tmp_path / "estimator.marg").exists()
-    np.testing.assert_array_equal(RealNVP.load(str(tmp_path / "estimator")).log_prob(samples), estimator.log_prob(samples))
+    np.testing.assert_array_equal(
+        RealNVP.load(str(tmp_path / "estimator")).log_prob(samples), estimator.log_prob(samples)
+    )
     assert approximate_bounds(theta, np.ones(3000)).shape == (2, 2)
 
 
@@ -266,7 +280,9 @@ def test_kernels_and_pieces_have_the_names_of_margarine(connected, tmp_path):
     other.train(key=1, epochs=10)
     assert other.sample(1, 10).shape == (10, 2) and other(1, random.random((5, 2))).shape == (5, 2)
     other.save(str(tmp_path / "pieces"))
-    assert (tmp_path / "pieces.clumarg").exists() and cluster.load(str(tmp_path / "pieces")).model.name == other.model.name
+    assert (tmp_path / "pieces.clumarg").exists() and cluster.load(
+        str(tmp_path / "pieces")
+    ).model.name == other.model.name
 
 
 @pytest.mark.server
@@ -304,7 +320,9 @@ def test_without_a_server_the_error_says_how_to_name_one(monkeypatch):
     monkeypatch.delenv("CREAMERY_SERVER", raising=False)
     creamery.margarine.disconnect()
     flow = creamery.margarine.MAF(gaussian_rows(50))
-    with pytest.raises(creamery.CreameryError, match="set CREAMERY_SERVER=host:port, or call creamery.margarine.connect"):
+    with pytest.raises(
+        creamery.CreameryError, match="set CREAMERY_SERVER=host:port, or call creamery.margarine.connect"
+    ):
         flow.train(early_stop=True)
 
 

@@ -24,7 +24,9 @@ def test_datasets_and_jobs_take_typed_and_full_names():
     assert _names.job("projects/planck/jobs/4f1c") == "projects/planck/jobs/4f1c"
 
 
-@pytest.mark.parametrize("wrong", ["", "planck", "planck/", "planck/a/b", "planck/.hidden", "planck/a@", "p/" + "a" * 64])
+@pytest.mark.parametrize(
+    "wrong", ["", "planck", "planck/", "planck/a/b", "planck/.hidden", "planck/a@", "p/" + "a" * 64]
+)
 def test_a_wrong_name_is_an_error_that_shows_it_and_the_right_form(wrong):
     with pytest.raises(InvalidArgumentError, match="expected PROJECT/MODEL") as raised:
         _names.version(wrong)

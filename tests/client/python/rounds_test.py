@@ -186,14 +186,22 @@ def test_reweighted_samples_have_points_weights_and_labels(serve):
 
 def joint_replies(request):
     first = statistics_service_pb2.JointPosteriorResponse(
-        columns=["a", "b", "c"], shared=["b"], effective_size=9.0, k_hat=0.3, evaluations=77, seed=request.seed,
-        model_versions=[VERSION, "projects/des/models/cosmo/versions/1"], warnings=[13], remarks=["c has no prior"],
+        columns=["a", "b", "c"],
+        shared=["b"],
+        effective_size=9.0,
+        k_hat=0.3,
+        evaluations=77,
+        seed=request.seed,
+        model_versions=[VERSION, "projects/des/models/cosmo/versions/1"],
+        warnings=[13],
+        remarks=["c has no prior"],
     )
     first.statistics.log_r.value, first.statistics.log_r.error = 3.2, 0.08
     first.statistics.dimensionality.value, first.statistics.dimensionality.error = 1.1, 0.1
     chunks = [
         statistics_service_pb2.WeightedSamples(
-            theta=_arrays.to_proto(np.full((5, 3), i)), weight=_arrays.to_proto(np.full(5, 0.5 + i)),
+            theta=_arrays.to_proto(np.full((5, 3), i)),
+            weight=_arrays.to_proto(np.full(5, 0.5 + i)),
             log_density=_arrays.to_proto(np.zeros(5)),
         )
         for i in (0.0, 1.0)
@@ -215,11 +223,17 @@ OTHER = version("projects/des/models/cosmo/versions/1", ("b", "c"))
 def test_a_joint_posterior_has_statistics_and_weighted_samples(serve):
     handlers = {
         **get_version(version(), OTHER),
-        "StatisticsService/JointPosterior": ("unary_stream", statistics_service_pb2.JointPosteriorRequest, stream_joint),
+        "StatisticsService/JointPosterior": (
+            "unary_stream",
+            statistics_service_pb2.JointPosteriorRequest,
+            stream_joint,
+        ),
     }
     client = serve(handlers)
     joint = client.joint([client.model("planck/cosmo"), "des/cosmo"], seed=3)
-    assert joint.log_r.value == 3.2 and joint.log_z is None and joint.sigma is None and joint.dimensionality.value == 1.1
+    assert (
+        joint.log_r.value == 3.2 and joint.log_z is None and joint.sigma is None and joint.dimensionality.value == 1.1
+    )
     assert joint.columns == ("a", "b", "c") and joint.shared == ("b",) and joint.remarks == ("c has no prior",)
     assert joint.warnings == ("NO_LOG_EVIDENCE",) and joint.seed == 3 and joint.evaluations == 77
     np.testing.assert_array_equal(joint.theta, np.repeat([0.0, 1.0], 5)[:, None] * np.ones(3))
@@ -289,7 +303,9 @@ def test_an_array_of_jobs_is_watched_cancelled_and_read(serve):
         reply = job_service_pb2.ListJobsResponse()
         for i in range(3):
             done = i < len(looks)
-            job = reply.jobs.add(name=f"{request.parent}/jobs/{i}", state=job_pb2.SUCCEEDED if done else job_pb2.RUNNING)
+            job = reply.jobs.add(
+                name=f"{request.parent}/jobs/{i}", state=job_pb2.SUCCEEDED if done else job_pb2.RUNNING
+            )
             job.training.model = f"projects/stars/models/s{i}"
             if i == 2 and done:
                 job.state = job_pb2.FAILED
@@ -314,7 +330,11 @@ def test_an_array_of_jobs_is_watched_cancelled_and_read(serve):
             "JobService/CancelJobArray": ("unary_unary", job_service_pb2.CancelJobArrayRequest, cancel),
         }
     )
-    trainings = [("stars/s0", "stars/c0"), ("stars/s1", "stars/c1", creamery.NSF()), {"model": "stars/s2", "dataset": "stars/c2", "parameters": ["a"]}]
+    trainings = [
+        ("stars/s0", "stars/c0"),
+        ("stars/s1", "stars/c1", creamery.NSF()),
+        {"model": "stars/s2", "dataset": "stars/c2", "parameters": ["a"]},
+    ]
     array = client.train_array(trainings, creamery.MAF(members=2), prior="stars/prior")
     sent = [job.training for job in created[0].jobs]
     assert [each.spec.WhichOneof("family") for each in sent] == ["maf", "nsf", "maf"]
@@ -326,7 +346,9 @@ def test_an_array_of_jobs_is_watched_cancelled_and_read(serve):
     with pytest.raises(creamery.JobFailedError, match="the rows are too few"):
         array.results()
     models = client.job_array(array.name).results(skip_failed=True)
-    assert [model and model.name for model in models] == [f"projects/stars/models/s{i}/versions/1" for i in (0, 1)] + [None]
+    assert [model and model.name for model in models] == [f"projects/stars/models/s{i}/versions/1" for i in (0, 1)] + [
+        None
+    ]
     array.cancel()
     assert cancelled == [("projects/stars", "5d0a")]
     with pytest.raises(creamery.InvalidArgumentError, match="expected model, dataset"):
@@ -364,7 +386,9 @@ def test_a_proposal_fetches_the_correction_with_the_point(serve):
     assert proposal.wrap(lambda theta: (1.0, [2.0]))(one) == (pytest.approx(1.0 - one.sum()), [2.0])
     assert proposal.wrap(lambda theta: -1.0)(one) == pytest.approx(-1.0 - one.sum())
     assert len(calls) == 4
-    assert proposal.log_correction([0.25, 0.25]) == pytest.approx(-0.5) and len(calls) == 5, "a point of its own is asked for"
+    assert (
+        proposal.log_correction([0.25, 0.25]) == pytest.approx(-0.5) and len(calls) == 5
+    ), "a point of its own is asked for"
     assert proposal.log_correction([0.25, 1.5]) == -math.inf, "outside the prior"
     with pytest.raises(creamery.InvalidArgumentError, match="fallback is 0"):
         model.proposal(0)
@@ -382,7 +406,8 @@ def test_the_density_of_priors_is_that_of_scipy():
     theta = np.array([[0.5, 1.0, 0.02], [2.5, -3.0, 0.5], [0.1, 0.0, 2.0]])
     priors = [creamery.Uniform(0, 2), creamery.Normal(1, 2), creamery.LogUniform(0.01, 1)]
     expected = (
-        stats.uniform(0, 2).logpdf(theta[:, 0]) + stats.norm(1, 2).logpdf(theta[:, 1])
+        stats.uniform(0, 2).logpdf(theta[:, 0])
+        + stats.norm(1, 2).logpdf(theta[:, 1])
         + stats.loguniform(0.01, 1).logpdf(theta[:, 2])
     )
     np.testing.assert_allclose(_priors.log_density(priors, theta), expected, rtol=1e-12)
@@ -410,7 +435,11 @@ def test_gradients_spreads_and_sums_reach_their_fields(serve):
         {
             **get_version(version(), OTHER),
             "InferenceService/LogProb": ("unary_unary", inference_service_pb2.LogProbRequest, log_prob),
-            "InferenceService/LogLikelihood": ("unary_unary", inference_service_pb2.LogLikelihoodRequest, log_likelihood),
+            "InferenceService/LogLikelihood": (
+                "unary_unary",
+                inference_service_pb2.LogLikelihoodRequest,
+                log_likelihood,
+            ),
         }
     )
     model = client.model("planck/cosmo")
@@ -432,7 +461,11 @@ def test_an_evidence_ratio_shows_all_estimates_side_by_side(serve):
         given = request.numerator_evidences[0]
         assert (given.method, given.log_evidence.value, given.log_evidence.error) == ("nested sampling", -3.0, 0.1)
         reply = statistics_service_pb2.EvidenceRatioResponse(
-            model_versions=[VERSION, OTHER.name], largest_disagreement=3.5, warnings=[12], remarks=["no chain of des"], seed=1
+            model_versions=[VERSION, OTHER.name],
+            largest_disagreement=3.5,
+            warnings=[12],
+            remarks=["no chain of des"],
+            seed=1,
         )
         for methods, value in ((("declared", "declared"), -2.1), (("harmonic mean", "declared"), -2.9)):
             each = reply.estimates.add(numerator_method=methods[0], denominator_method=methods[1])
@@ -455,7 +488,10 @@ def test_an_evidence_ratio_shows_all_estimates_side_by_side(serve):
 
 def test_what_auto_compared_is_a_table(serve):
     found = version()
-    for spec, score, error, chosen in ((creamery.NSF(bins=8), 5.03, 0.0, True), (creamery.MAF(transforms=6), 4.99, 0.01, False)):
+    for spec, score, error, chosen in (
+        (creamery.NSF(bins=8), 5.03, 0.0, True),
+        (creamery.MAF(transforms=6), 4.99, 0.01, False),
+    ):
         each = found.training.compared.add(held_out_log_prob=score, difference_error=error, chosen=chosen)
         each.spec.CopyFrom(spec.proto)
     found.training.compared.add(failure="too few rows").spec.CopyFrom(creamery.PIECEWISE().proto)

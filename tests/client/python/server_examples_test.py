@@ -31,7 +31,9 @@ def test_the_quickstart_runs_and_prints_its_answers(server):
 
 def test_two_experiments_have_the_exact_log_r(server):
     shown = run(server, "joint.py", "--rows=3000")
-    value, error, exact = map(float, re.search(rf"\nlog R +{NUMBER} ± {NUMBER} nats +\(exact {NUMBER}\)", shown).groups())
+    value, error, exact = map(
+        float, re.search(rf"\nlog R +{NUMBER} ± {NUMBER} nats +\(exact {NUMBER}\)", shown).groups()
+    )
     assert abs(value - exact) < 3 * error + 0.01
     assert error < 0.15
     assert "tension" in shown and "joint mean" in shown
@@ -43,7 +45,7 @@ def test_a_population_is_trained_as_one_array_and_multiplied(server):
     for name in ("omegam", "w"):
         line = re.search(rf"\n{name} +{NUMBER} ± {NUMBER} +\(exact +{NUMBER} ± {NUMBER}\)", shown).groups()
         mean, deviation, exact, error = map(float, line)
-        # Each of 5 chains of 1000 rows moves its own mean by a 32nd of its width; the product moves by as much of its own.
+        # Each of 5 chains of 1000 rows moves its own mean by a 32nd of its width; so does the product.
         assert abs(mean - exact) < 0.3 * error
         assert 0.8 * error < deviation < 1.25 * error
 

@@ -75,7 +75,7 @@ def test_samples_depend_on_the_seed_and_the_row_alone(model):
 
 def test_samples_have_the_mean_of_the_posterior(model):
     theta = model.sample(10_000, seed=5)
-    # Standard error of the chain's mean is STDDEV/sqrt(4000), of the draws' STDDEV/100; the flow's own bias < .1 STDDEV.
+    # Standard error of the chain's mean is STDDEV/sqrt(4000), of the draws' STDDEV/100; the flow's bias < .1 STDDEV.
     assert np.all(np.abs(theta.mean(axis=0) - MEAN) < STDDEV * (0.1 + 5 * math.hypot(1 / math.sqrt(4000), 1 / 100)))
 
 

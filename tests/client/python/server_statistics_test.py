@@ -27,7 +27,11 @@ def sampled(server):
     theta = gaussian_rows(4000, seed=11)
     with creamery.Client(server.address) as connected:
         chain = connected.datasets.upload(
-            "statistics/chain", theta, names=["omegam", "sigma8"], priors=BOUNDS, log_evidence=LOG_Z,
+            "statistics/chain",
+            theta,
+            names=["omegam", "sigma8"],
+            priors=BOUNDS,
+            log_evidence=LOG_Z,
             log_likelihood=exact_log_prob(theta) + NORM,
         )
         return connected.train("statistics/cosmo", chain, QUICK).result(timeout=300).name
@@ -126,7 +130,9 @@ def test_both_evidences_hold_the_truth_and_stand_side_by_side(client, full, tmp_
     )
     assert abs(sampled.value - LOG_Z[0]) < 4 * sampled.error
     assert sampled.done and sampled.num_points == len(calls) and sampled.effective_size >= 500 and sampled.k_hat < 0.7
-    again = full.evidence(lambda theta: pytest.fail("all values are kept"), target_effective_size=500, path=tmp_path / "values.npz")
+    again = full.evidence(
+        lambda theta: pytest.fail("all values are kept"), target_effective_size=500, path=tmp_path / "values.npz"
+    )
     assert again.value == sampled.value
     ratio = client.evidence_ratio(full, full, numerator_evidences={"importance sampling": sampled}, seed=1)
     methods = [(each.numerator_method, each.denominator_method) for each in ratio.estimates]
@@ -242,10 +248,12 @@ def test_nuisance_parameters_of_montepython_are_marginalised_and_derived_ones_ar
 
 @pytest.mark.filterwarnings("ignore::creamery.CreameryWarning")
 def test_a_proposal_that_missed_a_mode_still_has_the_whole_evidence(client):
-    """Two modes in a box, of which the chain saw one: log mean L pi/q over draws of q, what any nested sampler integrates."""
+    """Two modes in a box, of which the chain saw one: log mean L pi/q, what any nested sampler integrates."""
     random = np.random.default_rng(3)
     priors = {"a": (-5.0, 5.0), "b": (-5.0, 5.0)}
-    rows = client.datasets.upload("statistics/one-mode", random.normal([-2, 0], 0.5, size=(4000, 2)), ["a", "b"], priors=priors)
+    rows = client.datasets.upload(
+        "statistics/one-mode", random.normal([-2, 0], 0.5, size=(4000, 2)), ["a", "b"], priors=priors
+    )
     model = client.train("statistics/one-mode", rows, QUICK).result(timeout=300)
 
     def two_modes(theta):

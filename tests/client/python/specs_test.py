@@ -51,7 +51,9 @@ def test_choices_are_words_and_blocks_are_lists():
     assert list(spec.proto.blocks.blocks) == ["a b", "c d"]
     assert spec.to_dict() == {"blocks": ["a b", "c d"], "answer": "member_mixture"}
     assert list(creamery.AUTO(candidates=["maf", "nsf"]).proto.auto.candidates) == ["maf", "nsf"]
-    with pytest.raises(creamery.InvalidArgumentError, match="answer is 'all', expected 'best_member' or 'member_mixture'"):
+    with pytest.raises(
+        creamery.InvalidArgumentError, match="answer is 'all', expected 'best_member' or 'member_mixture'"
+    ):
         creamery.MAF(answer="all")
     with pytest.raises(creamery.InvalidArgumentError, match="candidates is 'maf', expected list of str"):
         creamery.AUTO(candidates="maf")
@@ -69,7 +71,9 @@ def test_a_spec_comes_back_from_its_message():
 
 
 def test_an_unknown_option_is_an_error_that_lists_the_right_ones():
-    with pytest.raises(TypeError, match="MAF has no option 'transform'; its options are transforms, hidden_units") as raised:
+    with pytest.raises(
+        TypeError, match="MAF has no option 'transform'; its options are transforms, hidden_units"
+    ) as raised:
         creamery.MAF(transform=3)
     assert isinstance(raised.value, creamery.InvalidArgumentError)
 
@@ -103,7 +107,9 @@ def test_priors_are_read_as_people_write_them(given, expected):
     assert _priors.from_proto(_priors.to_proto(given)) == expected
 
 
-@pytest.mark.parametrize("wrong", ["uniform", "uniform(0)", "cauchy(0,1)", "uniform(a,b)", ("beta", 1, 2), (1,), 3, None])
+@pytest.mark.parametrize(
+    "wrong", ["uniform", "uniform(0)", "cauchy(0,1)", "uniform(a,b)", ("beta", 1, 2), (1,), 3, None]
+)
 def test_what_is_no_prior_is_an_error_that_shows_the_forms(wrong):
     with pytest.raises(creamery.InvalidArgumentError, match=r"expected uniform\(lower,upper\)"):
         _priors.parse(wrong)

@@ -4,8 +4,8 @@
     from margarine.estimators.realnvp import RealNVP   ->  from creamery.margarine.estimators.realnvp import RealNVP
 
 The modules are those of margarine 1.x (`maf`, `kde`, `clustered`, `marginal_stats`) and of 2.x (`estimators.realnvp`,
-`.nice`, `.kde`, `.clustered`, `statistics`); the classes are here too, under one roof. Where the server is, the variable
-CREAMERY_SERVER says, or `connect`; nothing is started by itself. What differs, and why:
+`.nice`, `.kde`, `.clustered`, `statistics`); the classes are here too, under one roof. Where the server is, the
+variable CREAMERY_SERVER says, or `connect`; nothing is started by itself. What differs, and why:
 
 * Training ends when the held-out loss has stopped improving and the best epoch is served, whatever `early_stop` says.
 * Without `theta_min` and `theta_max` (`theta_ranges`) the density is unbounded: sample extremes are no limits. The

@@ -186,8 +186,8 @@ class Estimator:
                 artifact = archive.read(_ARTIFACT)
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise InvalidArgumentError(
-                f"{path} was not written by creamery.margarine; files of margarine itself run code when they are read and "
-                "are not opened here: train again"
+                f"{path} was not written by creamery.margarine; files of margarine itself run code when they are read "
+                "and are not opened here: train again"
             ) from error
         if described.get("class") != cls.__name__:
             raise InvalidArgumentError(f"{path} holds a {described.get('class')}, expected a {cls.__name__}")
@@ -206,8 +206,13 @@ class Estimator:
             dataset = _service.client().datasets.get(model.training.dataset)
             rows = _service.client().datasets.download(dataset, model.training.dataset_revision)
             chains = Chains(
-                rows["theta"], tuple(dataset.names), dataset.kind, rows.get("weights"), rows.get("chain"),
-                rows.get("log_likelihood"), rows.get("log_likelihood_birth"),
+                rows["theta"],
+                tuple(dataset.names),
+                dataset.kind,
+                rows.get("weights"),
+                rows.get("chain"),
+                rows.get("log_likelihood"),
+                rows.get("log_likelihood_birth"),
             )
             self._rows = chains.select(self.parameters)
         return self._rows
@@ -277,12 +282,14 @@ def _limits(what: str, given: Optional[Any], estimate: NDArray[Any]) -> NDArray[
         return estimate
     values: NDArray[np.float64] = np.array(given, dtype=np.float64).reshape(-1)
     if values.shape != estimate.shape:
-        raise InvalidArgumentError(f"{what} has {values.size} entries, expected {estimate.size}, one for each parameter")
+        raise InvalidArgumentError(
+            f"{what} has {values.size} entries, expected {estimate.size}, one for each parameter"
+        )
     return values
 
 
 def estimated_limits(theta: NDArray[Any], weights: NDArray[Any]) -> Tuple[NDArray[Any], NDArray[Any]]:
-    """margarine's estimate of uniform limits from the extremes, by Kish's effective size n: high + (high - low)/(n - 3).
+    """margarine's estimate of uniform limits from the extremes, by Kish's effective n: high + (high - low)/(n - 3).
 
     Raises:
         InvalidArgumentError: the effective size is at most 3.

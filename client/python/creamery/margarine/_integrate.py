@@ -45,7 +45,9 @@ def integrate(
     found = trials = 0
     while found < sample_size:
         if trials > _MOST_TRIALS * sample_size:
-            raise InvalidArgumentError(f"{found} of {trials} draws have a likelihood: density and likelihood do not match")
+            raise InvalidArgumentError(
+                f"{found} of {trials} draws have a likelihood: density and likelihood do not match"
+            )
         x = np.asarray(draw(batch_size))
         y = np.array([float(log_likelihood(point)) for point in x])
         q = np.asarray(log_density(x))

@@ -70,8 +70,8 @@ def connect(
     address = address or os.environ.get("CREAMERY_SERVER")
     if not address:
         raise FailedPreconditionError(
-            "creamery.margarine asks a Creamery server and starts none by itself: set CREAMERY_SERVER=host:port, or call "
-            "creamery.margarine.connect('host:port')"
+            "creamery.margarine asks a Creamery server and starts none by itself: set CREAMERY_SERVER=host:port, or "
+            "call creamery.margarine.connect('host:port')"
         )
     disconnect()
     token_file = token_file or os.environ.get("CREAMERY_TOKEN_FILE") or None
@@ -143,9 +143,7 @@ def train(
     return model, seen
 
 
-def _upload(
-    connected: Client, rows: Chains, limits: Mapping[str, Tuple[Optional[float], Optional[float]]]
-) -> Dataset:
+def _upload(connected: Client, rows: Chains, limits: Mapping[str, Tuple[Optional[float], Optional[float]]]) -> Dataset:
     """The dataset with these rows; its name says what is in it, so that the same rows are uploaded once."""
     digest = hashlib.sha256(repr((rows.names, rows.kind, sorted(limits.items()), rows.labels)).encode())
     for values in (rows.theta, rows.weights, rows.chain, rows.log_likelihood, rows.log_likelihood_birth):

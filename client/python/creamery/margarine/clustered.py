@@ -12,7 +12,7 @@ from creamery.margarine.maf import FirstGeneration, _check_train_options
 class clusterMAF(FirstGeneration):
     """Mixture of masked autoregressive flows, one for each cluster (Bevins & Handley 2023, arXiv:2305.02930).
 
-    The number of pieces is chosen by the held-out log-likelihood, not by silhouettes, unless it is given; weights count.
+    The number of pieces is chosen by the held-out log-likelihood, not by silhouettes, unless given; weights count.
 
     Args:
         theta: (n, d) samples; or samples of anesthetic.

@@ -27,8 +27,8 @@ class calculate:
 
     Args:
         de: a trained MAF, KDE or clusterMAF.
-        prior_de: an estimator trained on samples of the prior; without it the prior is uniform between the limits, which
-            is warned of if they are only estimates.
+        prior_de: an estimator trained on samples of the prior; without it the prior is uniform between the limits,
+            which is warned of if they are only estimates.
 
     Attributes:
         kl: the divergence, nats, with all parts of its error; after `statistics()`.
@@ -53,9 +53,9 @@ class calculate:
         """The statistics with honest errors.
 
         The lower and upper bounds are the estimate minus and plus one standard error, which adds the finite chain, the
-        finite draws, the approximation by a network and the spread over networks. margarine's own bounds are the smallest
-        and largest of three estimates that share one network and one chain: they do not hold the truth as often as they
-        seem to.
+        finite draws, the approximation by a network and the spread over networks. margarine's own bounds are the
+        smallest and largest of three estimates that share one network and one chain: they do not hold the truth as
+        often as they seem to.
 
         Returns:
             A pandas DataFrame with rows "KL Divergence" and "BMD" and columns "Value", "Lower Bound", "Upper Bound", as
@@ -95,7 +95,7 @@ class calculate:
         sample_size: int = 10000,
         logzero: float = -1e30,
     ) -> Dict[str, Any]:
-        """Evidence by importance sampling from the density, in one go; `model.evidence` does it in rounds, with a k-hat.
+        """Evidence by importance sampling from the density, in one go; `model.evidence` does it in rounds.
 
         Args:
             loglikelihood: natural log of the likelihood of one point (d,).

@@ -50,7 +50,9 @@ class cluster(SecondGeneration):
         if name not in ("RealNVP", "NICE"):
             _service.no_meaning("cluster", f"base_estimator={name}", "every piece is a masked autoregressive flow")
         if clusters is not None and np.ndim(clusters) > 0:
-            _service.no_meaning("cluster", "labels in clusters", "the server clusters the samples itself; only their number counts")
+            _service.no_meaning(
+                "cluster", "labels in clusters", "the server clusters the samples itself; only their number counts"
+            )
             clusters = len(np.unique(np.asarray(clusters)))
         known = {"in_size", "hidden_size", "num_layers", "num_coupling_layers"}
         for option in kwargs:
