@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ class JointResult:
             return joined
 
         kinds = _warnings.names(first.warnings)
-        _warnings.warn(kinds, " with ".join(_names.short(each) for each in first.model_versions[:3]))
+        _warnings.warn(kinds, f"joint posterior of {_who(first.model_versions)}")
         return cls(
             log_r=_estimate.from_proto(said.log_r, "nats", seed=first.seed, warnings=kinds),
             log_z=estimate("log_z", "nats"),
@@ -174,8 +174,6 @@ class JointResult:
         return [found.get(name, dataset_pb2.Parameter(name=name)) for name in self.columns]
 
     def __repr__(self) -> str:
-        who = ", ".join(_names.short(each) for each in self.model_versions[:4])
-        who += f" and {len(self.model_versions) - 4} more" if len(self.model_versions) > 4 else ""
         tension = "undefined" if self.sigma is None else f"{self.sigma:.2f} sigma"
         shown = {
             "log R": self.log_r,
@@ -184,8 +182,14 @@ class JointResult:
             "log S": self.log_suspiciousness,
             "d": self.dimensionality,
         }
-        lines = [f"joint posterior of {who}", f"  shared        {', '.join(self.shared)}"]
+        lines = [f"joint posterior of {_who(self.model_versions)}", f"  shared        {', '.join(self.shared)}"]
         lines += [f"  {key:13} {value!r}" for key, value in shown.items() if value is not None]
         lines.append(f"  tension       {tension}")
         lines.append(f"  samples       {len(self.theta)}, effective {self.effective_size:.0f}, k-hat {self.k_hat:.2f}")
         return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
+
+
+def _who(versions: Sequence[str]) -> str:
+    """A few of the models, and how many more."""
+    shown = ", ".join(_names.short(each) for each in versions[:3])
+    return f"{shown} and {len(versions) - 3} more" if len(versions) > 3 else shown

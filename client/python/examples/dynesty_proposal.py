@@ -10,8 +10,8 @@ because that error grows with the volume to compress.
 
 The pitfall. Drawing from q instead of the prior changes the evidence unless the likelihood is changed with it, to
 L prior / q: `proposal.wrap` does that. And q has to cover the posterior: where a flow says "impossible", nothing is
-drawn and nobody notices. A published shortcut moved log Z from -23.33 to -25.20. So the proposal is always a mixture with
-the prior, `fallback=0.1`: no point of the prior is lost.
+drawn and nobody notices. A published shortcut moved log Z from -23.33 to -25.20. So the proposal is always a mixture
+with the prior, `fallback=0.1`: no point of the prior is lost.
 """
 
 import argparse
