@@ -189,7 +189,10 @@ absl::StatusOr<Errors> ErrorsByKind(const HeldOutInput& input, const Rows& rows,
   const std::vector<double> squares = SquaredDeviations(rows.out_of_fold, moments.mean);
   switch (input.kind) {
     case v1::INDEPENDENT:
-      return Errors{WeightedError(rows.out_of_fold, rows.weight), WeightedError(squares, rows.weight)};
+      // Of the variance never less than Kish's: where weights are small, in the tails, the density is known the least.
+      return Errors{WeightedError(rows.out_of_fold, rows.weight),
+                    std::max(WeightedError(squares, rows.weight),
+                             std::sqrt(Moments(squares, rows.weight).variance / KishSize(rows.weight)))};
     case v1::MCMC:
       return Errors{ChainError(rows.out_of_fold, rows.weight, rows.chain),
                     ChainError(squares, rows.weight, rows.chain)};

@@ -31,7 +31,7 @@ struct HeldOutInput {
 };
 
 // Errors by the kind of rows: INDEPENDENT sqrt(sum w^2 (f - mean)^2) / sum w, which is sqrt(variance / Kish size) where
-// weights and f are unrelated; MCMC from the autocorrelation within chains;
+// weights and f are unrelated, and of the variance never less than that; MCMC from the autocorrelation within chains;
 // NESTED_SAMPLING standard deviation over 100 realisations of the prior volumes and the scatter of log q within
 // likelihood shells, in quadrature.
 //

@@ -162,7 +162,8 @@ double HalfGap(const v1::HeldOutStatistics& held_out) {
 double UnseenMisfit(const v1::HeldOutStatistics& held_out) {
   const double excess = held_out.misfit() - HalfGap(held_out);
   if (!(held_out.misfit_error() > 0) || excess <= 0) return 0;
-  return excess * Square(excess) / (Square(excess) + Square(held_out.misfit_error()));
+  const double significance = Square(Square(excess / held_out.misfit_error()));
+  return excess * significance / (significance + 1);
 }
 
 // Whether the error of `prior` can be stated: it is analytic, or a model that says how well it fits.

@@ -11,7 +11,7 @@
 // is the middle. Its remaining error, against exact densities (tests/reports/error_bar_coverage), is 0.3 to 0.4 of half
 // the gap wherever the family can describe the samples, so 0.4 of it is the approximation error. What a family cannot
 // describe (h = 0) nearest neighbours see where rows are many for the dimension (misfit.h): KL(P || q) on unseen rows
-// beyond half the gap, M say, of error e. The value is raised by M^3 / (M^2 + e^2), which is nothing for noise, and as
+// beyond half the gap, M say, of error e. The value is raised by M^5 / (M^4 + e^4), which is little for noise, and as
 // much is added to the approximation error, in quadrature.
 //
 // Var_P[log P], likewise: the covariance of two members, of which the rows' own noise is not a part, half by pairs of

@@ -58,7 +58,7 @@ std::vector<std::vector<size_t>> EqualRows(const MisfitInput& input) {
   const size_t n = input.fold.size();
   size_t stride = 1;
   if (input.kind == v1::MCMC && input.effective_rows > 0) {
-    stride = static_cast<size_t>(std::max(1.0, std::round(2 * static_cast<double>(n) / input.effective_rows)));
+    stride = static_cast<size_t>(std::max(1.0, std::round(3 * static_cast<double>(n) / input.effective_rows)));
   }
   const double largest = *std::max_element(input.weight.begin(), input.weight.end());
   const RandomStream random(input.seed, RandomPurpose::kStatistics);

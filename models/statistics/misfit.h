@@ -35,7 +35,8 @@ struct Misfit {
 // KL(P || q) from the distances of a row to its 4th neighbour among the rows of its fold and to its 8th among twice as
 // many draws from the member (Wang, Kulkarni & Verdu 2009, IEEE Trans. Inf. Theory 55, 2392, eq. 25), in units of each
 // column's standard deviation, of its logarithm for log-uniform priors. Rows are first made equal and independent:
-// chains thinned to half their effective size, weights turned into chances to stay; at most 2000 of a fold are used.
+// chains thinned to a third of their effective size, weights turned into chances to stay; at most 2000 of a fold are
+// used.
 absl::StatusOr<Misfit> ComputeMisfit(const MisfitInput& input, const StopToken& stop);
 
 }  // namespace creamery
