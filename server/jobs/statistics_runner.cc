@@ -16,8 +16,10 @@ namespace {
 
 // How long one request for a job waits before it is made again.
 constexpr absl::Duration kWait = absl::Seconds(30);
-// After a failure to ask, or to tell: the disk may be full, the board draining.
+// After a failure that may pass: the disk may be full, the board draining.
 constexpr absl::Duration kPause = absl::Milliseconds(200);
+// How long a job waits for memory that others use.
+constexpr absl::Duration kPatience = absl::Minutes(5);
 // Progress is told at most this often.
 constexpr absl::Duration kTellEvery = absl::Milliseconds(200);
 
@@ -37,8 +39,7 @@ class StatisticsRunner::Attempt {
     std::thread keeper([this] { KeepLease(); });
     absl::StatusOr<StatisticsAnswer> answer;
     const absl::Status status = RunGuarded([this, &answer] {
-      answer = runner_.answer_(
-          grant_.job.statistics(), [this](double f, const std::string& s) { Note(f, s); }, stop_.token());
+      answer = Compute();
       return answer.status();
     });
     {
@@ -62,6 +63,18 @@ class StatisticsRunner::Attempt {
  private:
   // In the order of what wins.
   enum class End { kNone, kRelease, kCancel, kLost };
+
+  // UNAVAILABLE means that others fill the memory for models right now: a job can wait for it.
+  absl::StatusOr<StatisticsAnswer> Compute() {
+    const auto note = [this](double fraction, const std::string& stage) { Note(fraction, stage); };
+    const absl::Time end = absl::Now() + kPatience;
+    while (true) {
+      absl::StatusOr<StatisticsAnswer> answer = runner_.answer_(grant_.job.statistics(), note, stop_.token());
+      if (!absl::IsUnavailable(answer.status()) || absl::Now() > end) return answer;
+      ABSL_RETURN_IF_ERROR(stop_.token().Check());
+      absl::SleepFor(kPause);
+    }
+  }
 
   // Called with the board's lock held: must not call it.
   void Obey(const absl::StatusOr<v1::HeartbeatResponse>& order) {

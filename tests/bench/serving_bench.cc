@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
+#include "creamery/v1/job_service.grpc.pb.h"
 #include "creamery/v1/project_service.grpc.pb.h"
 #include "proto/support/array.h"
 #include "tests/bench/bench_server.h"
@@ -65,9 +66,11 @@ void EmptyHandler(benchmark::State& state) {
   }
 }
 
-void LogProb(benchmark::State& state) {
+void AskLogProb(benchmark::State& state, bool gradient, bool spread) {
   const auto stub = v1::InferenceService::NewStub(site->channel);
-  const v1::LogProbRequest request = MakeRequest(state.range(0));
+  v1::LogProbRequest request = MakeRequest(state.range(0));
+  request.set_gradient(gradient);
+  request.set_spread(spread);
   for (auto _ : state) {
     grpc::ClientContext context;
     v1::LogProbResponse response;
@@ -76,6 +79,10 @@ void LogProb(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
+
+void LogProb(benchmark::State& state) { AskLogProb(state, false, false); }
+void LogProbGradient(benchmark::State& state) { AskLogProb(state, true, false); }
+void LogProbSpread(benchmark::State& state) { AskLogProb(state, false, true); }
 
 void Sample(benchmark::State& state) {
   const auto stub = v1::InferenceService::NewStub(site->channel);
@@ -101,6 +108,32 @@ void UploadRows(benchmark::State& state) {
     bytes += Upload(*site->channel, absl::StrCat("upload-", ++number), state.range(0), kParameters);
   }
   state.SetBytesProcessed(bytes);
+}
+
+// Queues many trainings in one call, and cancels them.
+void CreateJobArray(benchmark::State& state) {
+  const auto stub = v1::JobService::NewStub(site->channel);
+  v1::CreateJobArrayRequest request;
+  request.set_parent("projects/bench");
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    v1::TrainingJob& training = *request.add_jobs()->mutable_training();
+    training.set_model(absl::StrCat("projects/bench/models/object-", i));
+    training.set_dataset("projects/bench/datasets/train");
+    training.mutable_spec()->mutable_maf();
+  }
+  for (auto _ : state) {
+    grpc::ClientContext context;
+    v1::JobArray array;
+    if (!stub->CreateJobArray(&context, request, &array).ok()) state.SkipWithError("the call failed");
+    state.PauseTiming();
+    grpc::ClientContext cancel_context;
+    v1::CancelJobArrayRequest cancel;
+    cancel.set_parent("projects/bench");
+    cancel.set_array(array.array());
+    if (!stub->CancelJobArray(&cancel_context, cancel, &array).ok()) state.SkipWithError("the cancel failed");
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 // From the start of the process to its first answer, and the memory it then holds.
@@ -134,6 +167,9 @@ void TrainingSteps(benchmark::State& state) {
 
 BENCHMARK(EmptyHandler)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(LogProb)->Arg(1)->Arg(100)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(LogProbGradient)->Arg(1)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(LogProbSpread)->Arg(1)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(CreateJobArray)->Arg(1000)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
 BENCHMARK(Sample)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(UploadRows)->Arg(500000)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
 BENCHMARK(StartUp)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(3);
