@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -15,8 +17,10 @@
 #include "models/families.h"
 #include "models/plan/column_map.h"
 #include "models/random.h"
+#include "models/statistics/importance_sampling.h"
 #include "models/statistics/marginal.h"
 #include "models/training/trainer.h"
+#include "proto/support/array.h"
 #include "tests/models/training/training_samples.h"
 #include "tests/status_matchers.h"
 
@@ -255,6 +259,65 @@ TEST(CutGaussianTest, SixCorrelatedParametersOnEdgesHaveTheTrueInformation) {
   EXPECT_LE(result.kl.error(), 0.06);
   EXPECT_LE(result.dimensionality.error(), 0.4);
 }
+
+// Closed forms of log Z, the posterior's flow as the proposal; the benchmark's x ~ N(theta, 0.1 I).
+struct BenchmarkEvidence {
+  const char* task;
+  double log_z;
+};
+void PrintTo(const BenchmarkEvidence& evidence, std::ostream* out) { *out << evidence.task; }
+
+class BenchmarkEvidenceTest : public testing::TestWithParam<BenchmarkEvidence> {};
+
+TEST_P(BenchmarkEvidenceTest, ImportanceSamplingFromTheTrainedFlowIsWithinThreeErrors) {
+  const std::string task = GetParam().task;
+  TrainingInput input = ReferenceRows(task, 1, BenchmarkParameters(task));
+  if (input.rows.num_rows == 0) GTEST_SKIP() << "no reference rows of " << task << ", or no bzip2";
+  std::ifstream file(absl::StrCat(CREAMERY_SHARED_DATA, "/sbibm/", task, "/observation_1/observation.csv"));
+  std::string header;
+  std::string line;
+  std::getline(file, header);
+  std::getline(file, line);
+  std::vector<double> x;
+  for (const absl::string_view word : absl::StrSplit(line, ',')) {
+    x.push_back(std::strtod(std::string(word).c_str(), nullptr));
+  }
+  ASSERT_EQ(x.size(), 10);
+
+  *input.job.mutable_training()->mutable_spec() = SpecNamed("flows");
+  ASSERT_OK_AND_ASSIGN(const std::string artifact, Train(input, {}));
+  ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(artifact));
+  ASSERT_OK_AND_ASSIGN(const MarginalPrior prior, ChoosePrior(model->description().signature(), {}, nullptr));
+  v1::ImportanceSampling request;
+  request.set_target_effective_size(5000);
+  request.set_round_size(10000);
+  std::vector<double> log_likelihood;
+  v1::EvidenceResponse response;
+  for (int round = 0; round < 5 && !response.done(); ++round) {
+    if (!log_likelihood.empty()) {
+      *request.mutable_log_likelihood() = FromDoubles(log_likelihood, {static_cast<int64_t>(log_likelihood.size())});
+    }
+    ASSERT_OK_AND_ASSIGN(response,
+                         ImportanceSamplingEvidence(*model, prior, request, 1, int64_t{1} << 30, StopToken()));
+    if (response.done()) break;
+    ASSERT_OK_AND_ASSIGN(const std::vector<double> theta, ToDoubles("theta", response.next_theta(), {-1, 10}));
+    for (size_t i = 0; i < theta.size(); i += 10) {
+      double sum = -5 * std::log(2 * M_PI * 0.1);
+      for (size_t j = 0; j < 10; ++j) sum -= (x[j] - theta[i + j]) * (x[j] - theta[i + j]) / 0.2;
+      log_likelihood.push_back(sum);
+    }
+  }
+  std::cout << task << ": log Z " << response.log_z().value() << " +- " << response.log_z().error() << ", "
+            << log_likelihood.size() << " values, n_eff " << response.effective_size() << ", k-hat " << response.k_hat()
+            << std::endl;
+  EXPECT_TRUE(response.done());
+  EXPECT_NEAR(response.log_z().value(), GetParam().log_z, 3 * response.log_z().error());
+  EXPECT_LE(response.log_z().error(), 0.03);
+}
+
+INSTANTIATE_TEST_SUITE_P(Benchmark, BenchmarkEvidenceTest,
+                         testing::Values(BenchmarkEvidence{"gaussian_linear", -8.070610},
+                                         BenchmarkEvidence{"gaussian_linear_uniform", -9.776307}));
 
 }  // namespace
 }  // namespace creamery
