@@ -113,9 +113,13 @@ absl::StatusOr<bool> SamplesReader::Next(v1::WeightedSamples* samples) {
   for (const auto& [name, tensor] : header_.tensors) {
     const int64_t columns = name == "theta" ? d : 1;
     ABSL_ASSIGN_OR_RETURN(v1::Array rows, ReadRows(tensor, end, columns));
-    if (name == "theta") *samples->mutable_theta() = std::move(rows);
-    if (name == "weight") *samples->mutable_weight() = std::move(rows);
-    if (name == "log_density") *samples->mutable_log_density() = std::move(rows);
+    if (name == "theta") {
+      *samples->mutable_theta() = std::move(rows);
+    } else if (name == "weight") {
+      *samples->mutable_weight() = std::move(rows);
+    } else if (name == "log_density") {
+      *samples->mutable_log_density() = std::move(rows);
+    }
   }
   row_ = end;
   return true;
