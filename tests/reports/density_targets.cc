@@ -42,7 +42,6 @@ constexpr double kTriesPerRow = 2000;
 absl::Span<const DensityTarget> DensityTargets() {
   static const DensityTarget kTargets[] = {
       {"two_moons", &TwoMoons, std::log(2.0), 4},
-      {"half", [](double x, double y) { return x > 0 ? TwoMoons(x, y) : -1e300; }, std::log(2.0), 4},
       {"rings", &Rings, std::log(2.0), 3.5},
       {"circle", &Circle, std::log(2.0), 4.5},
       {"funnel", &Funnel, 0, 0},

@@ -12,6 +12,7 @@
 #include "models/families.h"
 #include "models/plan/column_map.h"
 #include "models/random.h"
+#include "models/training/flow.h"
 #include "models/training/flow_network.h"
 #include "models/training/trainer.h"
 #include "tests/models/training/training_samples.h"
@@ -85,26 +86,6 @@ class ContractTest : public testing::TestWithParam<std::tuple<std::string, int, 
     }
     artifact_ = artifact;
     ASSERT_OK_AND_ASSIGN(model_, LoadEstimator(artifact_));
-    ASSERT_OK_AND_ASSIGN(const Safetensors file, Safetensors::Parse(artifact_));
-    member_ = model_->description().training().answering_member();
-    ASSERT_OK_AND_ASSIGN(plan_, ReadPlan(file, MemberPrefix(member_)));
-    const v1::EstimatorSpec& spec = model_->description().spec();
-    FlowShape shape;
-    shape.d = d;
-    shape.kind = plan_.layers[0].kind;
-    shape.bins = plan_.layers[0].bins;
-    shape.transforms = static_cast<int64_t>(plan_.layers.size());
-    const auto& hidden = family == "maf" ? spec.maf().hidden_units() : spec.nsf().hidden_units();
-    shape.hidden_units.assign(hidden.begin(), hidden.end());
-    network_ = std::make_unique<FlowNetwork>(shape, 5, member_);
-    std::vector<double> flat;
-    for (const AutoregressiveLayer& layer : plan_.layers) {
-      for (const Linear& linear : layer.network) {
-        flat.insert(flat.end(), linear.weight.begin(), linear.weight.end());
-        flat.insert(flat.end(), linear.bias.begin(), linear.bias.end());
-      }
-    }
-    weights_ = at::from_blob(flat.data(), {static_cast<int64_t>(flat.size())}, at::kDouble).clone();
     u_.resize(200 * d);
     const RandomStream stream(3, RandomPurpose::kSample);
     for (size_t i = 0; i < u_.size(); ++i) u_[i] = stream.Uniform(i);
@@ -119,15 +100,36 @@ class ContractTest : public testing::TestWithParam<std::tuple<std::string, int, 
   }
 
   int d_ = 0;
-  int64_t member_ = 0;
   TrainingInput input_;
   std::string artifact_;
   std::unique_ptr<Estimator> model_;
+  std::vector<double> u_;      // (200, d)
+  std::vector<double> theta_;  // draws of the model
+};
+
+// Families that are one network, which LibTorch runs as well.
+class NetworkContractTest : public ContractTest {
+ protected:
+  void SetUp() override {
+    ContractTest::SetUp();
+    const auto& [family, d, maps] = GetParam();
+    ASSERT_OK_AND_ASSIGN(const Safetensors file, Safetensors::Parse(artifact_));
+    const int64_t member = model_->description().training().answering_member();
+    ASSERT_OK_AND_ASSIGN(plan_, ReadPlan(file, MemberPrefix(member)));
+    network_ = std::make_unique<FlowNetwork>(ShapeOf(model_->description().spec(), d), 5, member);
+    std::vector<double> flat;
+    for (const AutoregressiveLayer& layer : plan_.layers) {
+      for (const Linear& linear : layer.network) {
+        flat.insert(flat.end(), linear.weight.begin(), linear.weight.end());
+        flat.insert(flat.end(), linear.bias.begin(), linear.bias.end());
+      }
+    }
+    weights_ = at::from_blob(flat.data(), {static_cast<int64_t>(flat.size())}, at::kDouble).clone();
+  }
+
   Plan plan_;
   std::unique_ptr<FlowNetwork> network_;
   at::Tensor weights_;
-  std::vector<double> u_;      // (200, d)
-  std::vector<double> theta_;  // draws of the model
 };
 
 TEST_P(ContractTest, AnswersAreFiniteRepeatableAndEqualAfterASecondLoad) {
@@ -138,7 +140,7 @@ TEST_P(ContractTest, AnswersAreFiniteRepeatableAndEqualAfterASecondLoad) {
   EXPECT_EQ(first, LogProb(*again, theta_));
 }
 
-TEST_P(ContractTest, InterpreterEqualsLibTorchInFloat64) {
+TEST_P(NetworkContractTest, InterpreterEqualsLibTorchInFloat64) {
   std::vector<double> map_ladj;
   const at::Tensor y = LayerSpace(plan_, theta_, &map_ladj);
   const at::Tensor log_prob = network_->LogProb(weights_, y);
@@ -149,7 +151,7 @@ TEST_P(ContractTest, InterpreterEqualsLibTorchInFloat64) {
   }
 }
 
-TEST_P(ContractTest, ForwardUndoesTheInverse) {
+TEST_P(NetworkContractTest, ForwardUndoesTheInverse) {
   std::vector<double> map_ladj;
   const at::Tensor z = network_->Forward(weights_, LayerSpace(plan_, theta_, &map_ladj)).z;
   ASSERT_EQ(z.sizes(), (std::vector<int64_t>{200, d_}));
@@ -160,7 +162,7 @@ TEST_P(ContractTest, ForwardUndoesTheInverse) {
   }
 }
 
-TEST_P(ContractTest, LadjIsTheDeterminantOfTheAutogradJacobian) {
+TEST_P(NetworkContractTest, LadjIsTheDeterminantOfTheAutogradJacobian) {
   std::vector<double> map_ladj;
   for (int row = 0; row < 5; ++row) {
     const std::vector<double> theta(theta_.begin() + row * d_, theta_.begin() + (row + 1) * d_);
@@ -186,7 +188,7 @@ TEST_P(ContractTest, LadjIsTheDeterminantOfTheAutogradJacobian) {
   }
 }
 
-TEST_P(ContractTest, GradientReachesEveryWeightTheMasksAllow) {
+TEST_P(NetworkContractTest, GradientReachesEveryWeightTheMasksAllow) {
   std::vector<double> map_ladj;
   const at::Tensor y = LayerSpace(plan_, theta_, &map_ladj);
   const at::Tensor weights = weights_.clone().set_requires_grad(true);
@@ -202,6 +204,101 @@ TEST_P(ContractTest, GradientReachesEveryWeightTheMasksAllow) {
       for (int64_t o = 0; o < linear.out; ++o) EXPECT_NE(weights.grad()[at++].item<double>(), 0) << "bias " << o;
     }
   }
+}
+
+// One-sided differences, which differ at a knot of a spline, where the gradient jumps. Densities of bounded parameters
+// bend sharply next to an edge, so the step follows the distance.
+TEST_P(ContractTest, GradientIsThatOfFiniteDifferences) {
+  std::vector<double> log_prob(200);
+  std::vector<double> gradient(200 * d_);
+  ASSERT_THAT(
+      model_->density()->LogProbGradient(theta_, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), StopToken()),
+      IsOk());
+  EXPECT_EQ(log_prob, LogProb(*model_, theta_));
+  for (int j = 0; j < d_; ++j) {
+    std::vector<double> above = theta_;
+    std::vector<double> below = theta_;
+    std::vector<double> step;
+    for (int i = 0; i < 200; ++i) {
+      const double theta = theta_[i * d_ + j];
+      const int place = PlaceOf(std::get<2>(GetParam()), j);
+      const double room = place < 0 ? 1 : place == 0 ? theta - 1 : std::min(theta, 2 - theta);
+      step.push_back(1e-5 * std::min(1.0, room));
+      above[i * d_ + j] += step.back();
+      below[i * d_ + j] -= step.back();
+    }
+    const std::vector<double> up = LogProb(*model_, above);
+    const std::vector<double> down = LogProb(*model_, below);
+    for (int i = 0; i < 200; ++i) {
+      const double right = (up[i] - log_prob[i]) / (above[i * d_ + j] - theta_[i * d_ + j]);
+      const double left = (log_prob[i] - down[i]) / (theta_[i * d_ + j] - below[i * d_ + j]);
+      const double tolerance = 1e-3 * (1 + std::abs(left)) + 1e-13 * (1 + std::abs(log_prob[i])) / step[i];
+      EXPECT_GE(gradient[i * d_ + j], std::min(left, right) - tolerance) << "row " << i << " column " << j;
+      EXPECT_LE(gradient[i * d_ + j], std::max(left, right) + tolerance) << "row " << i << " column " << j;
+    }
+  }
+}
+
+// Of free parameters, whose maps are a few operations of LibTorch.
+TEST_P(NetworkContractTest, GradientIsThatOfAutograd) {
+  if (std::get<2>(GetParam()) != "unbounded") return;
+  const at::Tensor theta = at::from_blob(theta_.data(), {200, d_}, at::kDouble).clone().set_requires_grad(true);
+  std::vector<at::Tensor> columns;
+  at::Tensor log_prob = at::zeros({200}, at::kDouble);
+  for (int j = 0; j < d_; ++j) {
+    const ColumnMap& map = plan_.columns[j];
+    const bool standardized = map.space == ColumnMap::Space::kStandardized;
+    const at::Tensor z = standardized ? (theta.select(1, j) - map.shift) / map.scale
+                                      : (theta.select(1, j) - map.zoom_center) / map.zoom_scale;
+    columns.push_back(standardized ? z : 0.5 * (1 + at::erf(z / std::sqrt(2.0))));
+    if (!standardized) log_prob = log_prob - 0.5 * z.square();
+  }
+  at::Tensor y = at::stack(columns, 1);
+  if (!plan_.whitening.empty()) {
+    y = y.matmul(at::from_blob(plan_.whitening.data(), {d_, d_}, at::kDouble).t());
+  }
+  (log_prob + network_->LogProb(weights_, y)).sum().backward();
+  std::vector<double> served(200);
+  std::vector<double> gradient(200 * d_);
+  ASSERT_THAT(model_->density()->LogProbGradient(theta_, absl::MakeSpan(served), absl::MakeSpan(gradient), StopToken()),
+              IsOk());
+  for (int i = 0; i < 200 * d_; ++i) {
+    const double expected = theta.grad()[i / d_][i % d_].item<double>();
+    EXPECT_NEAR(gradient[i], expected, 1e-6 * (1 + std::abs(expected)));
+  }
+}
+
+// Of a mixture several u lead to one theta; one of them comes back.
+TEST_P(ContractTest, PriorTransformUndoesItsInverse) {
+  std::vector<double> u(u_.size());
+  ASSERT_THAT(model_->density()->InversePriorTransform(theta_, absl::MakeSpan(u), StopToken()), IsOk());
+  std::vector<double> theta(theta_.size());
+  ASSERT_THAT(model_->density()->PriorTransform(u, absl::MakeSpan(theta), StopToken()), IsOk());
+  for (size_t i = 0; i < theta.size(); ++i) EXPECT_NEAR(theta[i], theta_[i], 1e-5) << "row " << i / d_;
+}
+
+TEST_P(ContractTest, EveryMemberIsADensityOfTheSameParameters) {
+  ASSERT_EQ(model_->members().size(), 2u);
+  for (const Density* member : model_->members()) {
+    std::vector<double> log_prob(200);
+    ASSERT_THAT(member->LogProb(theta_, absl::MakeSpan(log_prob), StopToken()), IsOk());
+    for (const double value : log_prob) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+// The mixture of both members, asked for in the spec, is their mean.
+TEST_P(ContractTest, MemberMixtureAnswersWithTheMeanOfTheMembers) {
+  input_.job.mutable_training()->mutable_spec()->mutable_training()->set_answer(v1::MEMBER_MIXTURE);
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(input_, {}));
+  ASSERT_OK_AND_ASSIGN(const auto mixture, LoadEstimator(bytes));
+  const std::vector<double> answer = LogProb(*mixture, theta_);
+  std::vector<double> mean(200, 0.0);
+  for (const Density* member : mixture->members()) {
+    std::vector<double> log_prob(200);
+    ASSERT_THAT(member->LogProb(theta_, absl::MakeSpan(log_prob), StopToken()), IsOk());
+    for (int i = 0; i < 200; ++i) mean[i] += std::exp(log_prob[i]) / 2;
+  }
+  for (int i = 0; i < 200; ++i) EXPECT_NEAR(answer[i], std::log(mean[i]), 1e-9 * (1 + std::abs(answer[i])));
 }
 
 // Midpoint rule in coordinates that follow each column's place: normal quantiles of the box, where densities may grow
@@ -275,17 +372,22 @@ TEST_P(ContractTest, StopTokenEndsTrainingAndAnswers) {
   hooks.progress = [&](const v1::Progress&) {
     if (++epochs == 2) later.RequestStop();
   };
+  if (std::get<0>(GetParam()) == "kde") return;  // no epochs
   EXPECT_THAT(Train(input_, hooks), HasCode(absl::StatusCode::kCancelled));
   EXPECT_EQ(epochs, 2);
 }
 
+std::string NameOf(const testing::TestParamInfo<std::tuple<std::string, int, std::string>>& info) {
+  return absl::StrCat(std::get<0>(info.param), std::get<1>(info.param), std::get<2>(info.param));
+}
 INSTANTIATE_TEST_SUITE_P(Families, ContractTest,
                          testing::Combine(testing::ValuesIn(TrainableFamilies()), testing::Values(1, 2, 3),
                                           testing::Values("unbounded", "boxed", "mixed")),
-                         [](const auto& info) {
-                           return absl::StrCat(std::get<0>(info.param), std::get<1>(info.param),
-                                               std::get<2>(info.param));
-                         });
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Networks, NetworkContractTest,
+                         testing::Combine(testing::Values("maf", "nsf"), testing::Values(1, 2, 3),
+                                          testing::Values("unbounded", "boxed", "mixed")),
+                         NameOf);
 
 }  // namespace
 }  // namespace creamery
