@@ -10,16 +10,9 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
-#include "models/data_preparation.h"
-#include "models/families.h"
-#include "models/statistics/held_out.h"
-#include "models/statistics/marginal.h"
-#include "models/training/trainer.h"
-#include "proto/support/status_macros.h"
+#include "tests/reports/error_bars.h"
 #include "tests/reports/synthetic_problem.h"
 
 namespace creamery {
@@ -35,80 +28,7 @@ struct Options {
   std::string family = "auto";
 };
 
-// One line of the table.
-struct Outcome {
-  double d, rows, truth, value, error, chain, approximation, member, exact_value, exact_error, n_eff;
-  double g_truth, g_value, g_error, g_exact_error, seconds;
-};
-
-v1::EstimatorSpec SpecOf(const std::string& family, int64_t d) {
-  // One dimension is a spline's: a MAF of one is a Gaussian.
-  const std::string name = family == "maf" && d == 1 ? "nsf" : family;
-  v1::EstimatorSpec spec;
-  spec.GetReflection()->MutableMessage(&spec, v1::EstimatorSpec::descriptor()->FindFieldByName(name));
-  return spec;
-}
-
-// What the exact density would state on the same rows.
-absl::StatusOr<v1::HeldOutStatistics> ExactStatistics(const SyntheticProblem& problem, const PreparedData& data) {
-  std::vector<double> log_ratio;
-  for (const int64_t row : data.dataset_row) log_ratio.push_back(problem.log_prob[row] - problem.log_prior[row]);
-  std::vector<double> both = log_ratio;
-  both.insert(both.end(), log_ratio.begin(), log_ratio.end());
-  std::vector<int64_t> fold(log_ratio.size());
-  for (size_t i = 0; i < fold.size(); ++i) fold[i] = static_cast<int64_t>(i % 2);
-  HeldOutInput input;
-  input.kind = problem.input.dataset.row_kind();
-  input.members = 2;
-  input.log_q = both;
-  input.fold = fold;
-  input.weight = data.weight;
-  input.chain = data.chain;
-  input.log_likelihood = problem.input.rows.log_likelihood;
-  input.log_likelihood_birth = problem.input.rows.log_likelihood_birth;
-  input.dataset_row = data.dataset_row;
-  return ComputeHeldOut(input);
-}
-
-absl::StatusOr<Outcome> Solve(SyntheticProblem problem, const Options& options) {
-  TrainingInput& input = problem.input;
-  const int64_t d = input.dataset.parameters_size();
-  ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
-  ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
-  Outcome o = {};
-  o.d = static_cast<double>(d);
-  o.rows = static_cast<double>(input.rows.num_rows);
-  o.n_eff = exact.effective_size();
-  o.truth = problem.kl;
-  o.g_truth = problem.dimensionality;
-  o.value = o.exact_value = exact.out_of_fold_log_prob();
-  o.error = o.exact_error = exact.chain_error();
-  o.g_value = 2 * exact.log_prob_variance();
-  o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
-  if (options.family == "exact") return o;
-
-  *input.job.mutable_training()->mutable_spec() = SpecOf(options.family, d);
-  TrainingHooks hooks;
-  hooks.threads = options.threads;
-  const absl::Time began = absl::Now();
-  ABSL_ASSIGN_OR_RETURN(const std::string artifact, Train(input, hooks));
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - began);
-  ABSL_ASSIGN_OR_RETURN(const auto model, LoadEstimator(artifact));
-  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior,
-                        ChoosePrior(model->description().signature(), v1::PriorChoice(), nullptr));
-  ABSL_ASSIGN_OR_RETURN(const MarginalStatistics result, ComputeMarginal(*model, prior, 10000, 1, StopToken()));
-  o.value = result.kl.value();
-  o.error = result.kl.error();
-  o.chain = result.kl.chain_error();
-  o.approximation = result.kl.approximation_error();
-  o.member = result.kl.member_error();
-  o.g_value = result.dimensionality.value();
-  o.g_error = result.dimensionality.error();
-  o.seconds = seconds;
-  return o;
-}
-
-void PrintLine(int64_t index, const SyntheticProblem& problem, const Outcome& o) {
+void PrintLine(int64_t index, const SyntheticProblem& problem, const ErrorBars& o) {
   std::cout
       << absl::StrFormat(
              "%3d %-11s %-11s d %.0f n %5.0f n_eff %6.0f | D_KL %7.3f est %7.3f +- %.3f (chain %.3f appr %.3f "
@@ -145,7 +65,7 @@ int Main(const Options& options) {
   int failures = 0;
   for (int64_t index = options.first; index < options.first + options.problems; ++index) {
     const SyntheticProblem problem = MakeProblem(options.seed, index, options.fewest, options.most);
-    const auto outcome = Solve(problem, options);
+    const auto outcome = MeasureErrorBars(problem, options.family, options.threads);
     if (!outcome.ok()) {
       std::cout << index << " " << problem.target << " " << problem.kind << ": " << outcome.status() << std::endl;
       ++failures;

@@ -1,0 +1,86 @@
+#include "tests/reports/error_bars.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "models/data_preparation.h"
+#include "models/families.h"
+#include "models/statistics/held_out.h"
+#include "models/statistics/marginal.h"
+#include "models/training/trainer.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+v1::EstimatorSpec SpecOf(const std::string& family, int64_t d) {
+  // One dimension is a spline's: a MAF of one is a Gaussian.
+  const std::string name = family == "maf" && d == 1 ? "nsf" : family;
+  v1::EstimatorSpec spec;
+  spec.GetReflection()->MutableMessage(&spec, v1::EstimatorSpec::descriptor()->FindFieldByName(name));
+  return spec;
+}
+
+// What the exact density would state on the same rows.
+absl::StatusOr<v1::HeldOutStatistics> ExactStatistics(const SyntheticProblem& problem, const PreparedData& data) {
+  std::vector<double> log_ratio;
+  for (const int64_t row : data.dataset_row) log_ratio.push_back(problem.log_prob[row] - problem.log_prior[row]);
+  std::vector<double> both = log_ratio;
+  both.insert(both.end(), log_ratio.begin(), log_ratio.end());
+  std::vector<int64_t> fold(log_ratio.size());
+  for (size_t i = 0; i < fold.size(); ++i) fold[i] = static_cast<int64_t>(i % 2);
+  HeldOutInput input;
+  input.kind = problem.input.dataset.row_kind();
+  input.members = 2;
+  input.log_q = both;
+  input.fold = fold;
+  input.weight = data.weight;
+  input.chain = data.chain;
+  input.log_likelihood = problem.input.rows.log_likelihood;
+  input.log_likelihood_birth = problem.input.rows.log_likelihood_birth;
+  input.dataset_row = data.dataset_row;
+  return ComputeHeldOut(input);
+}
+
+}  // namespace
+
+absl::StatusOr<ErrorBars> MeasureErrorBars(const SyntheticProblem& problem, const std::string& family, int threads) {
+  TrainingInput input = problem.input;
+  const int64_t d = input.dataset.parameters_size();
+  ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
+  ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
+  ErrorBars o = {};
+  o.d = static_cast<double>(d);
+  o.rows = static_cast<double>(input.rows.num_rows);
+  o.n_eff = exact.effective_size();
+  o.truth = problem.kl;
+  o.g_truth = problem.dimensionality;
+  o.value = o.exact_value = exact.out_of_fold_log_prob();
+  o.error = o.exact_error = exact.chain_error();
+  o.g_value = 2 * exact.log_prob_variance();
+  o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
+  if (family == "exact") return o;
+
+  *input.job.mutable_training()->mutable_spec() = SpecOf(family, d);
+  TrainingHooks hooks;
+  hooks.threads = threads;
+  const absl::Time began = absl::Now();
+  ABSL_ASSIGN_OR_RETURN(const std::string artifact, Train(input, hooks));
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - began);
+  ABSL_ASSIGN_OR_RETURN(const auto model, LoadEstimator(artifact));
+  ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior,
+                        ChoosePrior(model->description().signature(), v1::PriorChoice(), nullptr));
+  ABSL_ASSIGN_OR_RETURN(const MarginalStatistics result, ComputeMarginal(*model, prior, 10000, 1, StopToken()));
+  o.value = result.kl.value();
+  o.error = result.kl.error();
+  o.chain = result.kl.chain_error();
+  o.approximation = result.kl.approximation_error();
+  o.member = result.kl.member_error();
+  o.g_value = result.dimensionality.value();
+  o.g_error = result.dimensionality.error();
+  o.seconds = seconds;
+  return o;
+}
+
+}  // namespace creamery
