@@ -132,12 +132,11 @@ absl::StatusOr<MarginalSums> SumMarginals(const JointInput& input, const JointTa
   const JointProblem& problem = target.problem();
   MarginalSums sums;
   const auto add = [](const v1::Estimate& e, v1::Estimate& sum) {
-    const auto squares = [](double a, double b) { return std::sqrt(a * a + b * b); };
     sum.set_value(sum.value() + e.value());
-    sum.set_monte_carlo_error(squares(sum.monte_carlo_error(), e.monte_carlo_error()));
-    sum.set_chain_error(squares(sum.chain_error(), e.chain_error()));
-    sum.set_approximation_error(squares(sum.approximation_error(), e.approximation_error()));
-    sum.set_member_error(squares(sum.member_error(), e.member_error()));
+    sum.set_monte_carlo_error(std::hypot(sum.monte_carlo_error(), e.monte_carlo_error()));
+    sum.set_chain_error(std::hypot(sum.chain_error(), e.chain_error()));
+    sum.set_approximation_error(std::hypot(sum.approximation_error(), e.approximation_error()));
+    sum.set_member_error(std::hypot(sum.member_error(), e.member_error()));
   };
   for (size_t k = 0; k < problem.models.size(); ++k) {
     ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior, OwnPrior(input, problem, problem.models[k]));
@@ -153,10 +152,9 @@ absl::StatusOr<MarginalSums> SumMarginals(const JointInput& input, const JointTa
 }
 
 void AddParts(const v1::Estimate& more, v1::Estimate& e) {
-  const auto squares = [](double a, double b) { return std::sqrt(a * a + b * b); };
-  e.set_monte_carlo_error(squares(e.monte_carlo_error(), more.monte_carlo_error()));
-  e.set_approximation_error(squares(e.approximation_error(), more.approximation_error()));
-  e.set_member_error(squares(e.member_error(), more.member_error()));
+  e.set_monte_carlo_error(std::hypot(e.monte_carlo_error(), more.monte_carlo_error()));
+  e.set_approximation_error(std::hypot(e.approximation_error(), more.approximation_error()));
+  e.set_member_error(std::hypot(e.member_error(), more.member_error()));
 }
 
 void FillInformation(const MarginalSums& sums, double mean_log_l, double variance_log_l, double noise, double log_r,
@@ -167,8 +165,9 @@ void FillInformation(const MarginalSums& sums, double mean_log_l, double varianc
   *statistics.mutable_log_suspiciousness() = estimate(mean_log_l - sums.kl.value(), kLogS);
   *statistics.mutable_joint_dimensionality() = estimate(2 * variance_log_l, kJointDimensionality);
   *statistics.mutable_dimensionality() = estimate(sums.dimensionality.value() - 2 * variance_log_l, kDimensionality);
-  statistics.mutable_joint_dimensionality()->set_approximation_error(std::fabs(noise));
-  statistics.mutable_dimensionality()->set_approximation_error(std::fabs(noise));
+  for (v1::Estimate* e : {statistics.mutable_joint_dimensionality(), statistics.mutable_dimensionality()}) {
+    e->set_approximation_error(std::hypot(e->approximation_error(), noise));
+  }
   AddParts(sums.kl, *statistics.mutable_information());
   AddParts(sums.kl, *statistics.mutable_log_suspiciousness());
   AddParts(sums.dimensionality, *statistics.mutable_dimensionality());

@@ -193,6 +193,8 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
   const size_t rows = static_cast<size_t>(std::min({sample.n(), sample.member_rows, most}));
   const Weights joint(absl::MakeSpan(sample.weight).subspan(0, rows), absl::MakeSpan(sample.log_l).subspan(0, rows));
   JointErrors errors;
+  double over_trained = 0;
+  double over_trained_there = 0;
   for (size_t k = 0; k < problem.models.size(); ++k) {
     const JointModel& model = problem.models[k];
     std::vector<double> log_l(draws[k].log_prob.size());
@@ -215,6 +217,17 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
       errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
     }
     errors.approximation[kLogR] += gap * gap * ratio * ratio;
+    over_trained += 2 * gap;
+    over_trained_there += 2 * gap * std::max(ratio, 1.0);
+  }
+  // Unlike D_k, the joint KL is an average of densities over their own product: no rows tell what part of it is
+  // training. So the whole gap between rows seen and not seen counts, and adds up over models, being of one sign. Noise
+  // of variance v in log L raises a KL by v / 2 and a dimensionality by 2 v.
+  for (const JointStatistic s : {kLogS, kInformation, kJointKl}) {
+    errors.approximation[s] += over_trained_there * over_trained_there;
+  }
+  for (const JointStatistic s : {kJointDimensionality, kDimensionality}) {
+    errors.approximation[s] += 16 * over_trained * over_trained;
   }
   errors.monte_carlo = MonteCarloVariance(sample, draws);
   for (ByStatistic* part : {&errors.chain, &errors.member, &errors.approximation, &errors.monte_carlo}) {

@@ -39,7 +39,8 @@ void AddModel(const JointModel& model, size_t k, const ModelDraws& draws, const 
       sums.log_p[i] = -kInfinity;
       continue;
     }
-    for (size_t v = 0; v < sums.versions.size(); ++v) sums.versions[v][i] += member[(v + k) % members * n + i];
+    for (size_t v = 0; v < sums.versions.size(); ++v)
+      sums.versions[v][i] += draws.average.temperature * member[(v + k) % members * n + i] - draws.average.log_norm;
     if (static_cast<int64_t>(i) >= sample.member_rows) continue;
     for (size_t m = 0; m < members; ++m) {
       difference[m * sample.member_rows + i] = static_cast<float>(member[m * n + i] - log_p);
