@@ -18,7 +18,7 @@ constexpr size_t kRowNeighbour = 4;
 constexpr size_t kDrawNeighbour = 8;
 constexpr size_t kDrawsPerRow = 2;
 constexpr size_t kMostRows = 2000;
-constexpr size_t kFewestRows = 25;  // of a fold
+constexpr size_t kFewestRows = 100;  // of a fold
 
 // psi(k) of a positive integer, but for Euler's constant.
 double Digamma(size_t k) {
