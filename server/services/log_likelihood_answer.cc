@@ -45,6 +45,7 @@ absl::StatusOr<LoadedModels> LoadAll(ServedModels& models, const v1::LogLikeliho
 
 std::vector<const Estimator*> EstimatorsOf(const std::vector<ServedModel>& models) {
   std::vector<const Estimator*> estimators;
+  estimators.reserve(models.size());
   for (const ServedModel& model : models) estimators.push_back(model.estimator.get());
   return estimators;
 }

@@ -25,6 +25,7 @@ std::string CommonPriorModel(const std::vector<ServedModel>& models) {
 
 std::vector<const Estimator*> EstimatorsOf(const JointQuestion& question) {
   std::vector<const Estimator*> estimators;
+  estimators.reserve(question.models.size());
   for (const ServedModel& model : question.models) estimators.push_back(model.estimator.get());
   return estimators;
 }

@@ -60,6 +60,12 @@ TEST(ConfigTest, ANumberOutOfRangeIsNamed) {
   EXPECT_THAT(CompleteConfig(&config),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("threads is 0, expected at least 1")));
   config = Valid();
+  config.set_statistics_threads(0);
+  EXPECT_THAT(CompleteConfig(&config), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("statistics_threads")));
+  config = Valid();
+  config.set_upload_idle_seconds(0);
+  EXPECT_THAT(CompleteConfig(&config), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("upload_idle_seconds")));
+  config = Valid();
   config.set_listen("nowhere");
   EXPECT_THAT(CompleteConfig(&config), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'nowhere'")));
   config = Valid();

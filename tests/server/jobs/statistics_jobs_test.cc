@@ -253,6 +253,7 @@ TEST_F(StatisticsJobsTest, AThousandJobsAreOneFastCall) {
   MakeChain("chain", 100);
   ImportPair();
   std::vector<v1::Job> jobs;
+  jobs.reserve(1000);
   for (int i = 0; i < 1000; ++i) jobs.push_back(Training("object" + std::to_string(i)));
   const absl::Time start = absl::Now();
   ASSERT_OK_AND_ASSIGN(const v1::JobArray array, CreateArray(jobs, "population"));

@@ -127,7 +127,7 @@ TEST_F(StatisticsServiceTest, ALongJointPosteriorObeysItsDeadlineAndLeavesSmallQ
   v1::JointPosteriorRequest request = AskPair(1000000);
   request.set_max_evaluations(int64_t{1} << 40);
   std::thread question(
-      [&] { EXPECT_THAT(JointPosterior(request, absl::Seconds(1)), HasCode(absl::StatusCode::kDeadlineExceeded)); });
+      [&] { EXPECT_THAT(JointPosterior(request, absl::Seconds(2)), HasCode(absl::StatusCode::kDeadlineExceeded)); });
   absl::SleepFor(absl::Milliseconds(200));
   v1::LogProbRequest small;
   small.set_model(Name("first"));
@@ -138,7 +138,7 @@ TEST_F(StatisticsServiceTest, ALongJointPosteriorObeysItsDeadlineAndLeavesSmallQ
     v1::LogProbResponse response;
     EXPECT_THAT(FromGrpc(inference_->LogProb(&context, small, &response)), IsOk());
   }
-  EXPECT_LT(absl::Now() - start, absl::Milliseconds(700));
+  EXPECT_LT(absl::Now() - start, absl::Milliseconds(1500));  // behind it they would take 1.8 s
   question.join();
   // Its thread is free again.
   EXPECT_THAT(JointPosterior(AskPair()), IsOk());
