@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<v1::EstimatorSpec>> AutoCandidates(const MemberRows& 
   if (data.d() <= kMostParametersOfKernels) ABSL_RETURN_IF_ERROR(add("kde"));
   if (data.d() >= kLeastParametersOfBlocks) {
     ABSL_ASSIGN_OR_RETURN(const v1::EstimatorSpec blocks, Complete("blocks", spec, data));
-    ABSL_ASSIGN_OR_RETURN(const auto found, BlocksOf(rows, blocks));
+    ABSL_ASSIGN_OR_RETURN(const auto found, BlocksOf(rows, blocks, stop));
     if (found.size() > 1) candidates.push_back(blocks);
   }
   return candidates;

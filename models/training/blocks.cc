@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "models/random.h"
 #include "models/training/dependence.h"
 #include "models/training/flow.h"
 #include "proto/support/status_macros.h"
@@ -51,7 +52,8 @@ PreparedData SelectColumns(const PreparedData& data, const std::vector<int64_t>&
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::vector<int64_t>>> BlocksOf(const MemberRows& rows, const v1::EstimatorSpec& spec) {
+absl::StatusOr<std::vector<std::vector<int64_t>>> BlocksOf(const MemberRows& rows, const v1::EstimatorSpec& spec,
+                                                           const StopToken& stop) {
   const PreparedData& data = *rows.data;
   if (!spec.blocks().blocks().empty()) return ParseBlocks(data, spec.blocks());
   std::vector<double> theta;
@@ -60,14 +62,16 @@ absl::StatusOr<std::vector<std::vector<int64_t>>> BlocksOf(const MemberRows& row
     theta.insert(theta.end(), data.theta.begin() + row * data.d(), data.theta.begin() + (row + 1) * data.d());
     weight.push_back(data.weight[row]);
   }
-  return FindBlocks(theta, data.d(), weight, EffectiveRowsOf(data, rows.train), spec.blocks().dependence());
+  const double offset = RandomStream(spec.training().seed(), RandomPurpose::kClusters).Uniform(0);
+  return FindBlocks(theta, data.d(), weight, EffectiveRowsOf(data, rows.train), spec.blocks().dependence(), offset,
+                    stop);
 }
 
 absl::StatusOr<DensityTree> FitBlocks(const MemberRows& rows, const v1::EstimatorSpec& spec, FlowTraining& flows) {
   ABSL_RETURN_IF_ERROR(flows.stop().Check());
   DensityTree tree;
   tree.kind = DensityTree::Kind::kProduct;
-  ABSL_ASSIGN_OR_RETURN(tree.columns, BlocksOf(rows, spec));
+  ABSL_ASSIGN_OR_RETURN(tree.columns, BlocksOf(rows, spec, flows.stop()));
   std::vector<PreparedData> data;
   data.reserve(tree.columns.size());  // tasks point into it
   std::vector<FlowTask> tasks;

@@ -19,7 +19,8 @@ void VaryBlocks(const Trial& trial, v1::EstimatorSpec& spec);
 
 // The blocks of a complete spec as indices of parameters: given, or found from the member's training rows.
 // INVALID_ARGUMENT unless given blocks name every parameter exactly once.
-absl::StatusOr<std::vector<std::vector<int64_t>>> BlocksOf(const MemberRows& rows, const v1::EstimatorSpec& spec);
+absl::StatusOr<std::vector<std::vector<int64_t>>> BlocksOf(const MemberRows& rows, const v1::EstimatorSpec& spec,
+                                                           const StopToken& stop);
 
 }  // namespace creamery
 

@@ -6,11 +6,15 @@
 #include <numeric>
 
 #include "models/plan/column_map.h"
+#include "models/statistics/weights.h"
+#include "models/training/resampling.h"
+#include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
 
 constexpr int kDegrees = 3;
+constexpr int64_t kRows = 20000;
 // Of a_11^2, so that columns that determine each other have a finite information.
 constexpr double kMostCorrelation = 1 - 1e-12;
 
@@ -61,21 +65,25 @@ double InformationNoise(double effective_rows, int64_t pairs) {
   return (kFreedom + 2 * std::sqrt(kFreedom * t) + 2 * t) / (2 * effective_rows);
 }
 
-std::vector<std::vector<int64_t>> FindBlocks(absl::Span<const double> theta, int64_t d, absl::Span<const double> weight,
-                                             double effective_rows, double threshold) {
-  const auto n = static_cast<int64_t>(weight.size());
+absl::StatusOr<std::vector<std::vector<int64_t>>> FindBlocks(absl::Span<const double> theta, int64_t d,
+                                                             absl::Span<const double> weight, double effective_rows,
+                                                             double threshold, double offset, const StopToken& stop) {
+  const WeightedRows rows = SystematicResample(weight, kRows, offset);
   std::vector<std::vector<double>> score;
-  std::vector<double> column(n);
   for (int64_t j = 0; j < d; ++j) {
-    for (int64_t i = 0; i < n; ++i) column[i] = theta[i * d + j];
-    score.push_back(NormalScores(column, weight));
+    ABSL_RETURN_IF_ERROR(stop.Check());
+    std::vector<double> column;
+    for (const int64_t row : rows.row) column.push_back(theta[row * d + j]);
+    score.push_back(NormalScores(column, rows.weight));
   }
-  const double least = threshold + InformationNoise(effective_rows, d * (d - 1) / 2);
+  const double size = std::min(effective_rows, KishSize(rows.weight));
+  const double least = threshold + InformationNoise(size, d * (d - 1) / 2);
   std::vector<int64_t> first(d);  // the lowest parameter of each one's block
   std::iota(first.begin(), first.end(), 0);
   for (int64_t a = 0; a < d; ++a) {
     for (int64_t b = a + 1; b < d; ++b) {
-      if (first[a] == first[b] || MutualInformation(score[a], score[b], weight) <= least) continue;
+      ABSL_RETURN_IF_ERROR(stop.Check());
+      if (first[a] == first[b] || MutualInformation(score[a], score[b], rows.weight) <= least) continue;
       const auto [low, high] = std::minmax(first[a], first[b]);
       const int64_t from = high;
       const int64_t to = low;

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "proto/support/stop_token.h"
 
 namespace creamery {
 
@@ -25,9 +27,11 @@ double MutualInformation(absl::Span<const double> x, absl::Span<const double> y,
 double InformationNoise(double effective_rows, int64_t pairs);
 
 // Connected components of the parameters joined by more than `threshold` plus the noise: a partition of 0..d-1, each
-// increasing, ordered by their first. theta: (n, d), weight: (n).
-std::vector<std::vector<int64_t>> FindBlocks(absl::Span<const double> theta, int64_t d, absl::Span<const double> weight,
-                                             double effective_rows, double threshold);
+// increasing, ordered by their first. theta: (n, d), weight: (n), positive; more than 20 000 rows are resampled by
+// weight down to that, `offset` in (0, 1) is the random number. CANCELLED or DEADLINE_EXCEEDED from `stop`.
+absl::StatusOr<std::vector<std::vector<int64_t>>> FindBlocks(absl::Span<const double> theta, int64_t d,
+                                                             absl::Span<const double> weight, double effective_rows,
+                                                             double threshold, double offset, const StopToken& stop);
 
 }  // namespace creamery
 

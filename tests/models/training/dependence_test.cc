@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "models/random.h"
+#include "tests/status_matchers.h"
 
 namespace creamery {
 namespace {
@@ -79,8 +80,9 @@ TEST(DependenceTest, BlocksAreTheConnectedComponents) {
   for (int64_t i = 0; i < kRows; ++i) {
     for (int j = 0; j < 6; ++j) theta.push_back(column[j][i]);
   }
-  EXPECT_THAT(FindBlocks(theta, 6, std::vector<double>(kRows, 1.0), kRows, 0.02),
-              ElementsAre(ElementsAre(0, 3, 4), ElementsAre(1, 2), ElementsAre(5)));
+  ASSERT_OK_AND_ASSIGN(const auto blocks,
+                       FindBlocks(theta, 6, std::vector<double>(kRows, 1.0), kRows, 0.02, 0.5, StopToken()));
+  EXPECT_THAT(blocks, ElementsAre(ElementsAre(0, 3, 4), ElementsAre(1, 2), ElementsAre(5)));
 }
 
 }  // namespace
