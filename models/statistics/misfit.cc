@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 
 #include "models/random.h"
 #include "models/statistics/weights.h"
@@ -17,7 +18,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr size_t kRowNeighbour = 4;
 constexpr size_t kDrawNeighbour = 8;
 constexpr size_t kDrawsPerRow = 2;
-constexpr size_t kMostRows = 2000;
+constexpr size_t kMostRows = 2500;
+// Up to here the rows of all folds are the neighbours: distances then resolve finer structure, at little cost.
+constexpr size_t kFewDimensions = 3;
 constexpr size_t kFewestRows = 100;  // of a fold
 
 // psi(k) of a positive integer, but for Euler's constant.
@@ -72,23 +75,52 @@ std::vector<std::vector<size_t>> EqualRows(const MisfitInput& input) {
   return rows;
 }
 
-// Distance (largest coordinate difference) from `from` to its k-th neighbour among `points` (m, d), those at distance 0
-// apart.
-template <size_t k>
-double NeighbourDistance(const double* from, const std::vector<double>& points, size_t d) {
-  std::array<double, k> nearest;
-  nearest.fill(kInfinity);
-  for (size_t i = 0; i < points.size(); i += d) {
+// m points of d coordinates, sorted by the first: a search goes outwards from its place and ends where the first
+// coordinate alone is too far.
+class Points {
+ public:
+  Points(const std::vector<double>& values, size_t d) : d_(d) {
+    std::vector<size_t> order(values.size() / d);
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a * d] < values[b * d]; });
+    for (const size_t i : order) values_.insert(values_.end(), &values[i * d], &values[i * d] + d);
+    for (const size_t i : order) first_.push_back(values[i * d]);
+  }
+
+  // Largest coordinate difference from `from` to its k-th neighbour, those at distance 0 apart.
+  template <size_t k>
+  double Distance(const double* from) const {
+    std::array<double, k> nearest;
+    nearest.fill(kInfinity);
+    const size_t middle = std::lower_bound(first_.begin(), first_.end(), from[0]) - first_.begin();
+    for (size_t i = middle; i < first_.size() && first_[i] - from[0] < nearest[k - 1]; ++i) Visit(i, from, nearest);
+    for (size_t i = middle; i-- > 0 && from[0] - first_[i] < nearest[k - 1];) Visit(i, from, nearest);
+    return nearest[k - 1];
+  }
+
+ private:
+  template <size_t k>
+  void Visit(size_t i, const double* from, std::array<double, k>& nearest) const {
     double distance = 0;
-    for (size_t j = 0; j < d && distance < nearest[k - 1]; ++j) {
-      distance = std::max(distance, std::fabs(points[i + j] - from[j]));
+    for (size_t j = 0; j < d_ && distance < nearest[k - 1]; ++j) {
+      distance = std::max(distance, std::fabs(values_[i * d_ + j] - from[j]));
     }
-    if (distance >= nearest[k - 1] || distance == 0) continue;
+    if (distance >= nearest[k - 1] || distance == 0) return;
     size_t place = k - 1;
     for (; place > 0 && nearest[place - 1] > distance; --place) nearest[place] = nearest[place - 1];
     nearest[place] = distance;
   }
-  return nearest[k - 1];
+
+  size_t d_;
+  std::vector<double> values_;
+  std::vector<double> first_;
+};
+
+std::vector<double> Gather(const MisfitInput& input, const std::vector<size_t>& rows) {
+  const size_t d = input.parameters.size();
+  std::vector<double> theta;
+  for (const size_t row : rows) theta.insert(theta.end(), &input.theta[row * d], &input.theta[row * d] + d);
+  return theta;
 }
 
 }  // namespace
@@ -98,23 +130,30 @@ absl::StatusOr<Misfit> ComputeMisfit(const MisfitInput& input, const StopToken& 
   const Scales scales(input);
   const std::vector<std::vector<size_t>> rows = EqualRows(input);
   std::vector<double> terms;
+  std::vector<size_t> all;
+  for (const auto& of_fold : rows) {
+    if (of_fold.size() < kFewestRows) return Misfit();
+    all.insert(all.end(), of_fold.begin(), of_fold.end());
+  }
   for (size_t k = 0; k < rows.size(); ++k) {
-    const size_t n = rows[k].size();
-    if (n < kFewestRows) return Misfit();
-    std::vector<double> theta;
-    for (const size_t row : rows[k]) theta.insert(theta.end(), &input.theta[row * d], &input.theta[row * d] + d);
+    std::vector<double> theta = Gather(input, rows[k]);
+    std::vector<double> neighbours = d <= kFewDimensions ? Gather(input, all) : theta;
+    const size_t n = neighbours.size() / d;
     std::vector<double> draws(kDrawsPerRow * n * d);
     // Each member draws other rows of the stream.
-    ABSL_RETURN_IF_ERROR(Sample(*input.members[k], input.seed, static_cast<int64_t>(k * kDrawsPerRow * kMostRows),
-                                absl::MakeSpan(draws), stop));
+    ABSL_RETURN_IF_ERROR(
+        Sample(*input.members[k], input.seed, static_cast<int64_t>(k * kDrawsPerRow * n), absl::MakeSpan(draws), stop));
     scales.Scale(absl::MakeSpan(theta));
+    scales.Scale(absl::MakeSpan(neighbours));
     scales.Scale(absl::MakeSpan(draws));
+    const Points of_rows(neighbours, d);
+    const Points of_draws(draws, d);
     const double offset = Digamma(kRowNeighbour) - Digamma(kDrawNeighbour) +
                           std::log(static_cast<double>(kDrawsPerRow * n) / static_cast<double>(n - 1));
-    for (size_t i = 0; i < n; ++i) {
-      if (i % 64 == 0) ABSL_RETURN_IF_ERROR(stop.Check());
-      const double to_rows = NeighbourDistance<kRowNeighbour>(&theta[i * d], theta, d);
-      const double to_draws = NeighbourDistance<kDrawNeighbour>(&theta[i * d], draws, d);
+    for (size_t i = 0; i < theta.size(); i += d) {
+      if (i % (64 * d) == 0) ABSL_RETURN_IF_ERROR(stop.Check());
+      const double to_rows = of_rows.Distance<kRowNeighbour>(&theta[i]);
+      const double to_draws = of_draws.Distance<kDrawNeighbour>(&theta[i]);
       if (!std::isfinite(to_rows) || !std::isfinite(to_draws)) continue;  // rows that all repeat one point
       terms.push_back(offset + static_cast<double>(d) * std::log(to_draws / to_rows));
     }

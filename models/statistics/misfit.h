@@ -32,11 +32,12 @@ struct Misfit {
   int64_t rows = 0;  // rows compared
 };
 
-// KL(P || q) from the distances of a row to its 4th neighbour among the rows of its fold and to its 8th among twice as
-// many draws from the member (Wang, Kulkarni & Verdu 2009, IEEE Trans. Inf. Theory 55, 2392, eq. 25), in units of each
-// column's standard deviation, of its logarithm for log-uniform priors. Rows are first made equal and independent:
-// chains thinned to a third of their effective size, weights turned into chances to stay; at most 2000 of a fold are
-// used.
+// KL(P || q) from the distances of a row to its 4th neighbour among the rows (of all folds in up to three dimensions,
+// else of its own) and to its 8th among twice as many draws from the member (Wang, Kulkarni & Verdu 2009, IEEE Trans.
+// Inf. Theory 55, 2392, eq. 25), in units of each column's standard deviation, of its logarithm for log-uniform priors.
+// Rows are first made equal and independent: chains thinned to a third of their effective size, weights turned into
+// chances to stay. At most 2500 rows of a fold are used, and fewer than 100 tell nothing: what is left of a short chain
+// is no independent sample, and in many dimensions its gaps look like structure.
 absl::StatusOr<Misfit> ComputeMisfit(const MisfitInput& input, const StopToken& stop);
 
 }  // namespace creamery
