@@ -29,7 +29,7 @@ constexpr int64_t kFewestDraws = 32;  // of each model
 constexpr int64_t kMostDraws = 2000;
 constexpr int64_t kDrawsOfAll = 400000;
 constexpr double kHardlyOverlaps = 0.5;  // share of the joint posterior outside the rows a model was trained on
-constexpr double kLargeErrorOfLog = 1;   // LARGE_ERROR of log R: an odds ratio uncertain by e
+constexpr double kLargeErrorOfLog = 1;   // below it log R near 0 is no large error: odds known to a factor e
 constexpr double kDisagreement = 1;      // between the sampler's estimate and the final one, nats
 
 // How the evaluations are shared out.
@@ -307,7 +307,7 @@ absl::StatusOr<JointResult> ComputeJoint(const JointInput& input, const JointPro
   if (outside_prior) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
   if (rows < input.num_samples || !proposal.reached) warnings.push_back(v1::PARTIAL_RESULT);
   if (head.k_hat() > kLargestTrustedKHat) warnings.push_back(v1::HEAVY_TAILED_WEIGHTS);
-  if (log_r.error() > kLargeErrorOfLog) warnings.push_back(v1::LARGE_ERROR);
+  if (log_r.error() > std::max(kLargeErrorOfLog, std::fabs(log_r.value()) / 3)) warnings.push_back(v1::LARGE_ERROR);
   if (proposal.reached && std::fabs(proposal.log_r - log_r.value()) > kDisagreement + 3 * log_r.error()) {
     head.add_remarks(absl::StrFormat("Sequential Monte Carlo gives log R = %.2f.", proposal.log_r));
     warnings.push_back(v1::ESTIMATES_DISAGREE);

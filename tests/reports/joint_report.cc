@@ -1,7 +1,7 @@
 // How far log R of trained flows is from the truth, and how often its error bar holds it: Gaussian experiments of known
 // log R, every density trained on a finite chain.
 // Separations are in standard deviations of the difference of the means; 2.83 is 4 standard deviations of either.
-//   joint_report [d=10] [family=maf] [trainings=8] [rows=10000] [density=members|best|mixture]
+//   joint_report [d=10] [family=maf] [trainings=8] [rows=10000] [density=members|best|mixture] [members=4]
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -25,6 +25,7 @@ struct Options {
   int64_t trainings = 8;
   int64_t rows = 10000;
   MovedDensity density = MovedDensity::kAllMembers;
+  int32_t members = 4;
 };
 
 constexpr double kHalfWidth = 60;
@@ -35,7 +36,8 @@ struct Tally {
   std::vector<double> error;
   std::vector<double> stated;
   std::vector<double> chain, member, approximation, monte_carlo;
-  std::vector<double> information_error, information_stated, log_s_error, log_s_stated, d_error, d_stated;
+  std::vector<double> information_error, information_stated, log_s_error, log_s_stated, d_error, d_stated,
+      joint_d_error, joint_kl_error;
   double k_hat = 0;
   double efficiency = 0;
 };
@@ -71,6 +73,7 @@ int Main(int argc, char** argv) {
   if (argc > 4) options.rows = std::atoll(argv[4]);
   if (argc > 5 && std::string(argv[5]) == "best") options.density = MovedDensity::kBestMember;
   if (argc > 5 && std::string(argv[5]) == "mixture") options.density = MovedDensity::kMixture;
+  if (argc > 6) options.members = std::atoi(argv[6]);
   const int64_t d = options.d;
   std::vector<double> covariance(d * d);
   for (int64_t i = 0; i < d; ++i) {
@@ -83,7 +86,7 @@ int Main(int argc, char** argv) {
   std::vector<std::unique_ptr<Estimator>> trained;
   const absl::Time began = absl::Now();
   for (int64_t t = 0; t < options.trainings; ++t) {
-    auto model = TrainGaussian(options.family, covariance, d, options.rows, 1000 + t);
+    auto model = TrainGaussian(options.family, covariance, d, options.rows, 1000 + t, options.members);
     if (!model.ok()) {
       std::cerr << model.status() << std::endl;
       return 1;
@@ -150,6 +153,10 @@ int Main(int argc, char** argv) {
           tally.log_s_error.push_back(s.log_suspiciousness().value() - (truth - information));
           tally.log_s_stated.push_back(s.log_suspiciousness().error());
           tally.d_error.push_back(s.dimensionality().value() - n);
+          tally.joint_d_error.push_back(s.joint_dimensionality().value() - n);
+          tally.joint_kl_error.push_back(
+              s.joint_kl().value() -
+              (log_volume - 0.5 * (n * (std::log(2 * M_PI) + 1) + log_determinant - n * std::log(2.0))));
           tally.d_stated.push_back(s.dimensionality().error());
           tally.k_hat = std::max(tally.k_hat, result->head.k_hat());
           tally.efficiency += result->head.effective_size() / static_cast<double>(result->weight.size());
@@ -164,6 +171,8 @@ int Main(int argc, char** argv) {
                                  Covered(tally.error, tally.stated, 1), Covered(tally.error, tally.stated, 3))
               << Column(tally.information_error, tally.information_stated)
               << Column(tally.log_s_error, tally.log_s_stated) << Column(tally.d_error, tally.d_stated)
+              << absl::StrFormat(" | joint KL %+.3f, joint d %+.2f", Mean(tally.joint_kl_error),
+                                 Mean(tally.joint_d_error))
               << absl::StrFormat(" | %.2f %.2f", tally.k_hat,
                                  tally.efficiency / static_cast<double>(tally.error.size()))
               << std::endl;

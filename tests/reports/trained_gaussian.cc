@@ -85,7 +85,7 @@ class MovedModel final : public Estimator {
 
 absl::StatusOr<std::unique_ptr<Estimator>> TrainGaussian(const std::string& family,
                                                          const std::vector<double>& covariance, int64_t d, int64_t rows,
-                                                         uint64_t seed) {
+                                                         uint64_t seed, int32_t members) {
   TrainingInput input;
   input.job.set_name("projects/p/jobs/1");
   v1::EstimatorSpec& spec = *input.job.mutable_training()->mutable_spec();
@@ -93,12 +93,11 @@ absl::StatusOr<std::unique_ptr<Estimator>> TrainGaussian(const std::string& fami
     spec.mutable_maf();
   } else if (family == "nsf") {
     spec.mutable_nsf();
-  } else if (family == "auto") {
-    spec.mutable_auto_();
   } else {
-    return absl::InvalidArgumentError(absl::StrCat("family is ", family, ", expected maf, nsf or auto"));
+    return absl::InvalidArgumentError(absl::StrCat("family is ", family, ", expected maf or nsf"));
   }
   spec.mutable_training()->set_seed(seed);
+  spec.mutable_training()->set_members(members);
   input.dataset.set_name("projects/p/datasets/d");
   input.dataset.set_row_kind(v1::INDEPENDENT);
   for (int64_t j = 0; j < d; ++j) {

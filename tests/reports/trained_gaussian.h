@@ -13,11 +13,11 @@
 
 namespace creamery {
 
-// Trains `family` with default options on `rows` independent draws of N(0, covariance), covariance (d, d); parameters
-// p0, p1, ... with uniform priors on [-15, 15].
+// Trains `family`, maf or nsf, with otherwise default options on `rows` independent draws of N(0, covariance),
+// covariance (d, d); parameters p0, p1, ... with uniform priors on [-15, 15].
 absl::StatusOr<std::unique_ptr<Estimator>> TrainGaussian(const std::string& family,
                                                          const std::vector<double>& covariance, int64_t d, int64_t rows,
-                                                         uint64_t seed);
+                                                         uint64_t seed, int32_t members = 4);
 
 // Which density of a model answers a joint analysis.
 enum class MovedDensity { kAllMembers, kBestMember, kMixture };

@@ -11,6 +11,7 @@
 #include "models/random.h"
 #include "models/statistics/held_out.h"
 #include "models/statistics/joint_mixture.h"
+#include "models/statistics/weights.h"
 #include "proto/support/rows.h"
 
 namespace creamery {
@@ -79,6 +80,52 @@ class GaussianDensity final : public Density {
   std::vector<double> lower_;
   std::vector<double> inverse_;
   double log_norm_;
+};
+
+// The equal mixture of Gaussians; u_0 tells which.
+class MixtureDensity final : public Density {
+ public:
+  explicit MixtureDensity(const std::vector<GaussianPosterior>& parts) {
+    for (const GaussianPosterior& part : parts) parts_.emplace_back(part.mean, part.covariance);
+  }
+  int64_t num_parameters() const override { return parts_[0].num_parameters(); }
+  absl::Status LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
+                       const StopToken& stop) const override {
+    std::vector<double> sum(log_prob.size(), -std::numeric_limits<double>::infinity());
+    for (const GaussianDensity& part : parts_) {
+      const absl::Status status = part.LogProb(theta, log_prob, stop);
+      if (!status.ok()) return status;
+      for (size_t i = 0; i < sum.size(); ++i) {
+        const double high = std::max(sum[i], log_prob[i]);
+        sum[i] = high + std::log1p(std::exp(std::min(sum[i], log_prob[i]) - high));
+      }
+    }
+    for (size_t i = 0; i < sum.size(); ++i) log_prob[i] = sum[i] - std::log(static_cast<double>(parts_.size()));
+    return absl::OkStatus();
+  }
+  absl::Status PriorTransform(absl::Span<const double> u, absl::Span<double> theta,
+                              const StopToken& stop) const override {
+    const size_t d = static_cast<size_t>(num_parameters());
+    for (size_t i = 0; i < u.size() / d; ++i) {
+      std::vector<double> within(u.begin() + i * d, u.begin() + (i + 1) * d);
+      const double place = within[0] * static_cast<double>(parts_.size());
+      const size_t k = std::min(static_cast<size_t>(place), parts_.size() - 1);
+      within[0] = std::clamp(place - static_cast<double>(k), 1e-15, 1 - 1e-15);
+      const absl::Status status = parts_[k].PriorTransform(within, theta.subspan(i * d, d), stop);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status LogProbGradient(absl::Span<const double>, absl::Span<double>, absl::Span<double>,
+                               const StopToken&) const override {
+    return absl::UnimplementedError("not asked of this one");
+  }
+  absl::Status InversePriorTransform(absl::Span<const double>, absl::Span<double>, const StopToken&) const override {
+    return absl::UnimplementedError("not asked of this one");
+  }
+
+ private:
+  std::vector<GaussianDensity> parts_;
 };
 
 class GaussianModel final : public Estimator {
@@ -165,6 +212,28 @@ std::unique_ptr<Estimator> ExactModel(const GaussianPosterior& posterior, const 
   held_out.set_log_prob_floor(mean - 20);
   std::vector<std::unique_ptr<Density>> members;
   members.push_back(std::make_unique<GaussianDensity>(posterior.mean, posterior.covariance));
+  return std::make_unique<GaussianModel>(std::move(description), std::move(members));
+}
+
+std::unique_ptr<Estimator> ExactMixture(const std::vector<GaussianPosterior>& parts,
+                                        const std::vector<v1::Prior>& priors) {
+  std::vector<std::unique_ptr<Density>> members;
+  members.push_back(std::make_unique<MixtureDensity>(parts));
+  v1::ModelVersion description = Describe(parts[0], priors);
+  // The mean of log P, as a perfect training would have stored it, from draws.
+  std::vector<double> theta(100000 * parts[0].d());
+  std::vector<double> log_p(100000);
+  if (!Sample(*members[0], 1, 0, absl::MakeSpan(theta), StopToken()).ok()) return nullptr;
+  if (!members[0]->LogProb(theta, absl::MakeSpan(log_p), StopToken()).ok()) return nullptr;
+  const WeightedMoments moments = Moments(log_p, {});
+  v1::HeldOutStatistics& held_out = *description.mutable_training()->mutable_held_out();
+  held_out.set_out_of_fold_log_prob(moments.mean);
+  held_out.set_in_sample_log_prob(moments.mean);
+  held_out.set_log_prob_variance(moments.variance);
+  held_out.set_log_prob_covariance(moments.variance);
+  held_out.set_effective_size(10000);
+  held_out.set_chain_error(std::sqrt(moments.variance / 10000));
+  held_out.set_log_prob_floor(moments.mean - 20);
   return std::make_unique<GaussianModel>(std::move(description), std::move(members));
 }
 

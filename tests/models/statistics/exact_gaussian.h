@@ -31,6 +31,10 @@ std::vector<double> Correlated(int64_t d, double rho, double scale = 1);
 std::unique_ptr<Estimator> ExactModel(const GaussianPosterior& posterior, const std::vector<v1::Prior>& priors,
                                       int64_t rows = 10000);
 
+// One member, the equal mixture of posteriors of the same parameters.
+std::unique_ptr<Estimator> ExactMixture(const std::vector<GaussianPosterior>& parts,
+                                        const std::vector<v1::Prior>& priors);
+
 // Four members: Gaussians fitted to `rows` independent draws with `seed`, each without its fold.
 std::unique_ptr<Estimator> FittedModel(const GaussianPosterior& posterior, const std::vector<v1::Prior>& priors,
                                        int64_t rows, uint64_t seed);

@@ -141,6 +141,38 @@ TEST(JointTest, APopulationOfObjectsHasTheClosedForm) {
   }
 }
 
+// Both experiments leave the same two narrow modes, 40 standard deviations apart and askew: both are found, and
+// weighed.
+TEST(JointTest, SeveralModesAreAllFound) {
+  const std::vector<double> tilted = {0.04, 0.03, 0.03, 0.04};
+  const std::vector<double> other = {0.04, -0.03, -0.03, 0.04};
+  const std::vector<GaussianPosterior> a = {{Names(2), {-4, -4}, tilted}, {Names(2), {4, 4}, tilted}};
+  const std::vector<GaussianPosterior> b = {{Names(2), {-4.2, -4}, other}, {Names(2), {4, 4.4}, other}};
+  double integral = 0;
+  double upper = 0;
+  for (const GaussianPosterior& one : a) {
+    for (const GaussianPosterior& two : b) {
+      const double part = 0.25 * std::exp(TruthOf({one, two}, Names(2), {kLogVolume, kLogVolume}).log_r);
+      integral += part;
+      if (one.mean[0] > 0) upper += part;
+    }
+  }
+  const auto first = ExactMixture(a, Boxes(2));
+  const auto second = ExactMixture(b, Boxes(2));
+  const Estimator* models[] = {first.get(), second.get()};
+  JointInput input;
+  input.models = models;
+  ASSERT_OK_AND_ASSIGN(const JointResult result, ComputeJoint(input, nullptr, StopToken()));
+  const v1::Estimate& log_r = result.head.statistics().log_r();
+  EXPECT_NEAR(log_r.value(), std::log(integral), 4 * log_r.monte_carlo_error());
+  EXPECT_LT(log_r.monte_carlo_error(), 0.05);
+  double share = 0;
+  for (size_t i = 0; i < result.weight.size(); ++i) {
+    if (result.theta[2 * i] > 0) share += result.weight[i] / static_cast<double>(result.weight.size());
+  }
+  EXPECT_NEAR(share, upper / integral, 4 * std::sqrt(0.25 / result.head.effective_size()));
+}
+
 TEST(JointTest, PrivateParametersAndAnyOrder) {
   const GaussianPosterior one{{"a", "b", "cal"}, {0, 1, 3}, {1, 0.3, 0.5, 0.3, 2, -0.4, 0.5, -0.4, 1.5}};
   const GaussianPosterior two{{"drift", "b", "a"}, {-2, 0, 1.5}, {4, 0.8, 0, 0.8, 1, 0.2, 0, 0.2, 0.5}};
@@ -238,7 +270,8 @@ TEST(JointTest, ABudgetThatEndsGivesAPartialAnswerThatSaysSo) {
   StopSource stop;
   stop.RequestStop();
   input.max_evaluations = 1000000;
-  EXPECT_THAT(ComputeJoint(input, nullptr, stop.token()), StatusIs(absl::StatusCode::kCancelled, HasSubstr("cancelled")));
+  EXPECT_THAT(ComputeJoint(input, nullptr, stop.token()),
+              StatusIs(absl::StatusCode::kCancelled, HasSubstr("cancelled")));
 }
 
 TEST(JointTest, TheSameSeedGivesTheSameBitsAndProgressRises) {
