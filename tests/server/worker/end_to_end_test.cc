@@ -186,7 +186,7 @@ TEST_F(EndToEndTest, AKilledWorkersJobResumesAndEndsWithTheSameWeightsBitForBit)
 }
 
 TEST_F(EndToEndTest, AWorkerStoppedPastItsLeaseIsRefusedAndOneVersionExists) {
-  const std::string name = CreateJob(60);
+  const std::string name = CreateJob(6000);
   const auto sleeper = server_.StartWorker({});
   ASSERT_EQ(WaitForEpoch(name, 1).state(), v1::RUNNING);
   sleeper->Signal(SIGSTOP);
@@ -212,7 +212,7 @@ TEST_F(EndToEndTest, AWorkerAskedToEndStoresACheckpointAndReleasesItsJob) {
 }
 
 TEST_F(EndToEndTest, ATrainingGoesOnWhileTheServerIsKilledAndRestarted) {
-  const std::string name = CreateJob(1500);
+  const std::string name = CreateJob(6000);
   const auto worker = server_.StartWorker({});
   ASSERT_EQ(WaitForEpoch(name, 1).state(), v1::RUNNING);
   server_.Kill();
