@@ -21,6 +21,8 @@ constexpr double kFewRows = 100;
 constexpr double kLargestUncovered = 0.01;
 // What the middle of seen and unseen rows is off by, in halves of the gap: measured, see marginal.h.
 constexpr double kResidual = 0.4;
+// How far Var_P[log P] lies from the variance over rows towards that over draws: measured likewise.
+constexpr double kTowardsDraws = 0.25;
 
 double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* theta) {
   double sum = 0;
@@ -197,25 +199,25 @@ v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const MarginalPrior& pr
   return kl;
 }
 
-// d_G = 2 (V + Var_q[log q - log pi] - Var_q[log q]) with V the covariance between members, Var_P[log P] without the
-// noise.
+// d_G = 2 (V + Var_q[log q - log pi] - Var_q[log q]) with V an estimate of Var_P[log P]: the covariance between members
+// over rows, which has no noise of theirs, and a part of the way to Var_q[log q], which a smooth density has right
+// where it makes log q too flat over rows.
 v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws& draws) {
   const bool constant = IsConstant(draws.log_prior);
   const WeightedMoments of_q = Moments(draws.log_q, {});
   const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
   v1::Estimate estimate;
   const double correction = constant && draws.uncovered == 0 ? 0 : of_ratio.variance - draws.variance_everywhere;
-  estimate.set_value(2 * (held_out.log_prob_covariance() + correction));
-  if (!constant) {
-    std::vector<double> influence(draws.log_q.size());
-    for (size_t i = 0; i < influence.size(); ++i) {
-      const double ratio = draws.log_ratio[i] - of_ratio.mean;
-      const double q = draws.log_q[i] - of_q.mean;
-      influence[i] = ratio * ratio - q * q;
-    }
-    estimate.set_monte_carlo_error(2 *
-                                   std::sqrt(Moments(influence, {}).variance / static_cast<double>(influence.size())));
+  const double towards_draws = kTowardsDraws * (draws.variance_everywhere - held_out.log_prob_covariance());
+  estimate.set_value(2 * (held_out.log_prob_covariance() + towards_draws + correction));
+  std::vector<double> influence(draws.log_q.size());
+  for (size_t i = 0; i < influence.size(); ++i) {
+    const double ratio = draws.log_ratio[i] - of_ratio.mean;
+    const double q = draws.log_q[i] - of_q.mean;
+    influence[i] = kTowardsDraws * q * q + (constant ? 0 : ratio * ratio - q * q);
   }
+  estimate.set_monte_carlo_error(2 *
+                                 std::sqrt(Moments(influence, {}).variance / static_cast<double>(influence.size())));
   // The relative chain error of a variance carries over from log q to log q - log pi.
   const double scale = constant || !(of_q.variance > 0) ? 1 : of_ratio.variance / of_q.variance;
   const double chain_of_prior = JackknifeError(draws.member_log_prior, [&](const std::vector<double>& log_prior) {
@@ -224,8 +226,8 @@ v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws
     return 2 * Moments(ratio, {}).variance;
   });
   estimate.set_chain_error(std::hypot(2 * scale * held_out.variance_chain_error(), chain_of_prior));
-  estimate.set_approximation_error(kResidual * 2 *
-                                   std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance()));
+  const double of_noise = kResidual * std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance());
+  estimate.set_approximation_error(2 * std::hypot(of_noise, towards_draws));
   estimate.set_member_error(2 * held_out.covariance_spread());
   AddTotal(held_out.effective_size(), estimate);
   return estimate;

@@ -33,11 +33,11 @@ void PrintLine(int64_t index, const SyntheticProblem& problem, const ErrorBars& 
       << absl::StrFormat(
              "%3d %-11s %-11s d %.0f n %5.0f n_eff %6.0f | D_KL %7.3f est %7.3f +- %.3f (chain %.3f appr %.3f "
              "memb %.3f) pull %5.2f exact %5.2f +- %.3f ratio %.2f | d_G %6.3f est %6.3f +- %.3f pull %5.2f ratio "
-             "%.2f | %.1f s",
+             "%.2f, of log q by rows %.3f by draws %.3f | %.1f s",
              index, problem.target, problem.kind, o.d, o.rows, o.n_eff, o.truth, o.value, o.error, o.chain,
              o.approximation, o.member, (o.value - o.truth) / o.error, (o.exact_value - o.truth) / o.exact_error,
              o.exact_error, o.error / o.exact_error, o.g_truth, o.g_value, o.g_error,
-             (o.g_value - o.g_truth) / o.g_error, o.g_error / o.g_exact_error, o.seconds)
+             (o.g_value - o.g_truth) / o.g_error, o.g_error / o.g_exact_error, o.g_rows, o.g_draws, o.seconds)
       << std::endl;
 }
 

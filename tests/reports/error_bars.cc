@@ -8,6 +8,7 @@
 #include "models/families.h"
 #include "models/statistics/held_out.h"
 #include "models/statistics/marginal.h"
+#include "models/statistics/weights.h"
 #include "models/training/trainer.h"
 #include "proto/support/status_macros.h"
 
@@ -80,6 +81,12 @@ absl::StatusOr<ErrorBars> MeasureErrorBars(const SyntheticProblem& problem, cons
   o.g_value = result.dimensionality.value();
   o.g_error = result.dimensionality.error();
   o.seconds = seconds;
+  std::vector<double> theta(10000 * d);
+  std::vector<double> log_q(10000);
+  ABSL_RETURN_IF_ERROR(Sample(*model->density(), 1, 0, absl::MakeSpan(theta), StopToken()));
+  ABSL_RETURN_IF_ERROR(model->density()->LogProb(theta, absl::MakeSpan(log_q), StopToken()));
+  o.g_rows = 2 * model->description().training().held_out().log_prob_covariance();
+  o.g_draws = 2 * Moments(log_q, {}).variance;
   return o;
 }
 

@@ -13,7 +13,8 @@ struct ErrorBars {
   double d, rows, n_eff;
   double truth, value, error, chain, approximation, member, exact_value, exact_error;  // D_KL
   double g_truth, g_value, g_error, g_exact_error;                                     // d_G
-  double seconds;                                                                      // of training
+  double g_rows, g_draws;  // 2 Var[log q] between members over rows, and over draws from the density
+  double seconds;          // of training
 };
 
 // The family `exact` trains nothing: the exact density's own statement.

@@ -79,7 +79,7 @@ TEST(MarginalTest, NormalInsideAWideBoxHasItsClosedForm) {
   const auto model = NormalModel({"a", "b"}, {0, 0}, {0.1, 0.2}, Trained({0.1, 0.2}));
   MarginalPrior prior;
   prior.analytic = {Uniform(-5, 5), Uniform(-5, 5)};
-  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 1000, 1, StopToken()));
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 100000, 1, StopToken()));
   const double truth = 2 * std::log(10.0) - std::log(0.02) - std::log(2 * M_PI) - 1;
   EXPECT_NEAR(statistics.kl.value(), truth, 1e-9);
   EXPECT_NEAR(statistics.kl.approximation_error(), 0.4 * 0.02, 1e-9);
@@ -87,8 +87,10 @@ TEST(MarginalTest, NormalInsideAWideBoxHasItsClosedForm) {
   EXPECT_NEAR(statistics.kl.chain_error(), 0.01, 1e-12);
   EXPECT_NEAR(statistics.kl.member_error(), 0.003, 1e-12);
   EXPECT_NEAR(statistics.kl.error(), std::sqrt(0.000064 + 0.0001 + 0.000009), 1e-9);
-  EXPECT_NEAR(statistics.dimensionality.value(), 2, 1e-9);  // each Gaussian parameter counts 1
-  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.4 * 2 * 0.06, 1e-9);
+  // Each Gaussian parameter counts 1. A quarter of the draws' variance, of terms of variance 8, is in value and error.
+  EXPECT_NEAR(statistics.dimensionality.monte_carlo_error(), 0.25 * 2 * std::sqrt(8.0 / 100000), 0.0005);
+  EXPECT_NEAR(statistics.dimensionality.value(), 2, 4 * statistics.dimensionality.monte_carlo_error());
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.4 * 2 * 0.06, 0.002);
   EXPECT_NEAR(statistics.dimensionality.chain_error(), 0.02, 1e-9);
   EXPECT_NEAR(statistics.dimensionality.member_error(), 0.008, 1e-9);
   EXPECT_TRUE(statistics.warnings.empty());
@@ -179,6 +181,19 @@ TEST(MarginalTest, TheErrorOfAPriorModelIsPartOfTheStatedOne) {
   EXPECT_NEAR(statistics.kl.chain_error(), std::hypot(alone, 0.030311), 0.0005);
   EXPECT_NEAR(statistics.kl.approximation_error(), 0.4 * std::hypot(0.02, 0.05), 1e-9);
   EXPECT_TRUE(statistics.warnings.empty());
+}
+
+// Over rows a density that is too smooth has a variance of 0.3, over its own draws the 0.5 of a Gaussian.
+TEST(MarginalTest, AFlatDensitysDimensionalityIsRaisedTowardsThatOfItsDraws) {
+  v1::ModelVersion trained = Trained({0.1});
+  trained.mutable_training()->mutable_held_out()->set_log_prob_covariance(0.3);
+  trained.mutable_training()->mutable_held_out()->set_log_prob_variance(0.3);
+  const auto model = NormalModel({"a"}, {0}, {0.1}, trained);
+  MarginalPrior prior;
+  prior.analytic = {Uniform(-5, 5)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 100000, 1, StopToken()));
+  EXPECT_NEAR(statistics.dimensionality.value(), 0.7, 4 * statistics.dimensionality.monte_carlo_error());
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.1, 4 * statistics.dimensionality.monte_carlo_error());
 }
 
 // Neighbours say 0.14, of which 0.02 is noise that was fitted: M = 0.12 of error 0.06 raises the value by M 16 / 17.
