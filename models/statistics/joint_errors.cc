@@ -13,6 +13,7 @@ namespace {
 
 // Most rows times models times squared parameters of the linear response.
 constexpr int64_t kMostProducts = 2000000000;
+constexpr double kFewLocalRows = 50;
 
 // Averages of a function h against 1, g and g^2, g being the deviation of log L, over weighted rows.
 struct Averages {
@@ -96,9 +97,38 @@ void AddSquares(const ByStatistic& value, double scale, ByStatistic& sum) {
   for (int s = 0; s < kNumStatistics; ++s) sum[s] += scale * value[s] * value[s];
 }
 
-// Variances from the finite chain, by the Gaussian linear response.
+// Squared error of log R from a tail that few rows have shaped. As many of them would be effective, were the chain
+// reweighted to the joint posterior, as n exp(-m'(2 - S)^-1 m), m and S the whitened mean and covariance of the latter:
+// the relative error of a density there is at least one over the root. And where they are few the family decides how
+// tails go on: then the difference from a Gaussian's tail counts, by half where they are kFewLocalRows.
+double TailVariance(const Features& joint, const std::vector<float>& log_prob, const std::vector<double>& lower,
+                    const Weights& weights, double n) {
+  const int64_t d = static_cast<int64_t>(joint.linear.size());
+  double square = 0;    // |m|^2
+  double along = 0;     // m' (S + m m' - 1) m
+  double distance = 0;  // E_J |z|^2
+  double log_norm = -0.5 * static_cast<double>(d) * std::log(2 * M_PI);
+  for (int64_t j = 0; j < d; ++j) {
+    square += joint.linear[j].one * joint.linear[j].one;
+    distance += joint.quadratic[j * d + j].one + 1;
+    log_norm -= std::log(lower[j * d + j]);
+    for (int64_t l = 0; l <= j; ++l) {
+      along += (l == j ? 1 : 2) * joint.quadratic[j * d + l].one * joint.linear[j].one * joint.linear[l].one;
+    }
+  }
+  if (!(square > 0)) return 0;
+  const double width = std::clamp(along / square + 1 - square, 0.0, 1.0);
+  const double local = n * std::exp(-square / (2 - width));
+  Averages mean;
+  for (size_t i = 0; i < weights.n(); ++i) weights.Add(i, log_prob[i], mean);
+  const double from_gaussian = mean.one - (log_norm - 0.5 * distance);
+  const double tail = from_gaussian * kFewLocalRows / (kFewLocalRows + local);
+  return 1 / local + tail * tail;
+}
+
+// Variances from the finite chain, by the Gaussian linear response; `tail`: TailVariance.
 ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, const JointSample& sample, int64_t stride,
-                          const Weights& joint, const Weights& own) {
+                          const Weights& joint, const Weights& own, const std::vector<float>& log_prob, double& tail) {
   const int64_t d = model.d();
   const std::vector<double> lower = Cholesky(draws.covariance, d);
   std::vector<int> identity(d);
@@ -106,6 +136,7 @@ ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, cons
   const Features of_joint = FeaturesOf(sample.x, stride, model.columns, draws.mean, lower, joint, joint.n());
   const Features of_own = FeaturesOf(draws.x, d, identity, draws.mean, lower, own, own.n());
   const double n = model.held_out().effective_size();
+  tail = TailVariance(of_joint, log_prob, lower, joint, n);
   ByStatistic variance{};
   for (int64_t j = 0; j < d; ++j) {
     AddSquares(Respond(of_joint.linear[j], joint.variance(), of_own.linear[j], own.variance()), 1 / n, variance);
@@ -203,7 +234,8 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
       log_l[i] = std::isfinite(value) ? value : 0;
     }
     const Weights own(draws[k].weight, log_l);
-    const ByStatistic chain = ChainVariance(model, draws[k], sample, d, joint, own);
+    double tail = 0;
+    const ByStatistic chain = ChainVariance(model, draws[k], sample, d, joint, own, sample.model_log_prob[k], tail);
     for (int s = 0; s < kNumStatistics; ++s) errors.chain[s] += chain[s];
     const size_t members = model.members.size();
     if (members < 2) continue;
@@ -216,7 +248,9 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
     for (int s = 0; s < kNumStatistics; ++s) {
       errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
     }
-    errors.approximation[kLogR] += gap * gap * ratio * ratio;
+    for (const JointStatistic s : {kLogR, kLogS}) errors.approximation[s] += gap * gap * ratio * ratio;
+    for (const JointStatistic s : {kLogR, kLogS, kInformation, kJointKl}) errors.approximation[s] += tail;
+    for (const JointStatistic s : {kJointDimensionality, kDimensionality}) errors.approximation[s] += 4 * tail;
     over_trained += 2 * gap;
     over_trained_there += 2 * gap * std::max(ratio, 1.0);
   }

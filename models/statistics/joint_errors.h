@@ -28,7 +28,7 @@ struct JointErrors {
   // The training: members differ by more than the rows each left out. See joint_errors.cc.
   ByStatistic member{};
   // What members have in common and rows seen and not seen in training tell: half their gap, scaled from the bulk to
-  // where the joint posterior is by how much more members differ there.
+  // where the joint posterior is by how much more members differ there; and what a family makes of a tail of few rows.
   ByStatistic approximation{};
   ByStatistic monte_carlo{};
 };

@@ -24,12 +24,13 @@ struct Sums {
 };
 
 void AddModel(const JointModel& model, size_t k, const ModelDraws& draws, const std::vector<double>& member,
-              JointSample& sample, Sums& sums) {
+              const std::vector<double>& log_volume, JointSample& sample, Sums& sums) {
   const size_t n = sums.log_p.size();
   const size_t members = model.members.size();
   const double floor =
       model.held_out().log_prob_floor() != 0 ? model.held_out().log_prob_floor() : -kInfinity;  // 0: not stored
   std::vector<float> difference(members * sample.member_rows, 0);
+  std::vector<float> at_joint(sample.member_rows, 0);
   std::vector<bool> below(n);
   for (size_t i = 0; i < n; ++i) {
     const double log_p = draws.average.LogProb(member, members, n, i);
@@ -42,11 +43,13 @@ void AddModel(const JointModel& model, size_t k, const ModelDraws& draws, const 
     for (size_t v = 0; v < sums.versions.size(); ++v)
       sums.versions[v][i] += draws.average.temperature * member[(v + k) % members * n + i] - draws.average.log_norm;
     if (static_cast<int64_t>(i) >= sample.member_rows) continue;
+    at_joint[i] = static_cast<float>(log_p + log_volume[i]);
     for (size_t m = 0; m < members; ++m) {
       difference[m * sample.member_rows + i] = static_cast<float>(member[m * n + i] - log_p);
     }
   }
   sample.member_difference.push_back(std::move(difference));
+  sample.model_log_prob.push_back(std::move(at_joint));
   sums.below.push_back(std::move(below));
 }
 
@@ -76,7 +79,7 @@ absl::StatusOr<JointSample> SampleJoint(JointTarget& target, const std::vector<M
   std::vector<double> member;
   for (size_t k = 0; k < problem.models.size(); ++k) {
     ABSL_RETURN_IF_ERROR(target.LogMembers(k, sample.theta, member));
-    AddModel(problem.models[k], k, draws[k], member, sample, sums);
+    AddModel(problem.models[k], k, draws[k], member, target.OwnLogVolume(k, sample.theta), sample, sums);
     progress(static_cast<double>(k + 1) / static_cast<double>(problem.models.size()));
   }
 

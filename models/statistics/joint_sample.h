@@ -25,6 +25,8 @@ struct JointSample {
   std::vector<std::vector<double>> log_l_versions;
   // By model: log P_m - log P at the first `member_rows` rows, (members, member_rows); 0 where the weight is 0.
   std::vector<std::vector<float>> member_difference;
+  // By model: log P per volume of x at the first `member_rows` rows; 0 where the weight is 0.
+  std::vector<std::vector<float>> model_log_prob;
   int64_t member_rows = 0;
   std::vector<double> below_floor;  // by model: share of the weight where log P is below what training rows have
 

@@ -148,6 +148,15 @@ absl::Status JointTarget::LogMembers(size_t k, const std::vector<double>& theta,
   return absl::OkStatus();
 }
 
+std::vector<double> JointTarget::OwnLogVolume(size_t k, const std::vector<double>& theta) const {
+  const size_t columns = maps_.size();
+  std::vector<double> log_volume(theta.size() / columns, 0);
+  for (size_t i = 0; i < log_volume.size(); ++i) {
+    for (const int c : problem_.models[k].columns) log_volume[i] -= MapForward(maps_[c], theta[i * columns + c]).ladj;
+  }
+  return log_volume;
+}
+
 bool JointTarget::OutsidePrior(const JointModel& model, const double* own) const {
   for (size_t j = 0; j < model.columns.size(); ++j) {
     const JointParameter& parameter = problem_.parameters[model.columns[j]];

@@ -55,6 +55,9 @@ class JointTarget {
   // Every member of model k at theta (n, d): (members, n).
   absl::Status LogMembers(size_t k, const std::vector<double>& theta, std::vector<double>& member);
 
+  // log |dtheta/dx| of model k's own columns of theta (n, d): (n).
+  std::vector<double> OwnLogVolume(size_t k, const std::vector<double>& theta) const;
+
   // n draws of model k's average. FAILED_PRECONDITION if the prior vanishes at all of them; `outside`: if at some.
   absl::StatusOr<ModelDraws> DrawModel(size_t k, int64_t n, uint64_t seed, bool& outside);
 
