@@ -21,8 +21,6 @@ constexpr double kFewRows = 100;
 constexpr double kLargestUncovered = 0.01;
 // What the middle of seen and unseen rows is off by, in halves of the gap: measured, see marginal.h.
 constexpr double kResidual = 0.4;
-// How far Var_P[log P] lies from the variance over rows towards that over draws: measured likewise.
-constexpr double kTowardsDraws = 0.25;
 
 double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* theta) {
   double sum = 0;
@@ -199,22 +197,29 @@ v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const MarginalPrior& pr
   return kl;
 }
 
+bool IsOfKernels(const v1::ModelVersion& description) {
+  const auto& compared = description.training().compared();
+  return description.spec().has_kde() ||
+         std::any_of(compared.begin(), compared.end(),
+                     [](const v1::Candidate& candidate) { return candidate.chosen() && candidate.spec().has_kde(); });
+}
+
 // d_G = 2 (V + Var_q[log q - log pi] - Var_q[log q]) with V an estimate of Var_P[log P]: the covariance between members
-// over rows, which has no noise of theirs, and a part of the way to Var_q[log q], which a smooth density has right
-// where it makes log q too flat over rows.
-v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws& draws) {
+// over rows, which has no noise of theirs. Kernels make log q too flat over rows, and draws that spread as much wider:
+// then V is Var_q[log q], and half its distance from the covariance an error.
+v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, bool kernels, const Draws& draws) {
   const bool constant = IsConstant(draws.log_prior);
   const WeightedMoments of_q = Moments(draws.log_q, {});
   const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
   v1::Estimate estimate;
   const double correction = constant && draws.uncovered == 0 ? 0 : of_ratio.variance - draws.variance_everywhere;
-  const double towards_draws = kTowardsDraws * (draws.variance_everywhere - held_out.log_prob_covariance());
-  estimate.set_value(2 * (held_out.log_prob_covariance() + towards_draws + correction));
+  const double smoothed = kernels ? draws.variance_everywhere - held_out.log_prob_covariance() : 0;
+  estimate.set_value(2 * (held_out.log_prob_covariance() + smoothed + correction));
   std::vector<double> influence(draws.log_q.size());
   for (size_t i = 0; i < influence.size(); ++i) {
     const double ratio = draws.log_ratio[i] - of_ratio.mean;
     const double q = draws.log_q[i] - of_q.mean;
-    influence[i] = kTowardsDraws * q * q + (constant ? 0 : ratio * ratio - q * q);
+    influence[i] = (kernels ? q * q : 0) + (constant ? 0 : ratio * ratio - q * q);
   }
   estimate.set_monte_carlo_error(2 *
                                  std::sqrt(Moments(influence, {}).variance / static_cast<double>(influence.size())));
@@ -227,7 +232,7 @@ v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, const Draws
   });
   estimate.set_chain_error(std::hypot(2 * scale * held_out.variance_chain_error(), chain_of_prior));
   const double of_noise = kResidual * std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance());
-  estimate.set_approximation_error(2 * std::hypot(of_noise, towards_draws));
+  estimate.set_approximation_error(2 * std::hypot(of_noise, smoothed / 2));
   estimate.set_member_error(2 * held_out.covariance_spread());
   AddTotal(held_out.effective_size(), estimate);
   return estimate;
@@ -260,7 +265,7 @@ absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const
   ABSL_ASSIGN_OR_RETURN(const Draws draws, Draw(model, prior, num_samples, seed, stop));
   MarginalStatistics statistics;
   statistics.kl = KlOf(training.held_out(), prior, draws);
-  statistics.dimensionality = DimensionalityOf(training.held_out(), draws);
+  statistics.dimensionality = DimensionalityOf(training.held_out(), IsOfKernels(model.description()), draws);
   statistics.warnings = WarningsOf(training, prior, draws, statistics.kl);
   statistics.dimensionality_warnings = WarningsOf(training, prior, draws, statistics.dimensionality);
   return statistics;

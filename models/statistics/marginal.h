@@ -15,9 +15,8 @@
 // much is added to the approximation error, in quadrature.
 //
 // Var_P[log P], likewise: the covariance of two members over rows, of which the members' own noise is not a part, half
-// by pairs of which one has not seen the row, half by pairs that both have; then a quarter of the way to the variance
-// over draws from the density, which a density that is too smooth has nearly right. Approximation error: 0.4 of the
-// covariance's distance from the variance of O's terms, and that quarter, in quadrature.
+// by pairs of which one has not seen the row, half by pairs that both have. Approximation error: 0.4 of its distance
+// from the variance of O's terms. Kernels are too smooth for that: see DimensionalityOf.
 //
 // The prior's part is averaged over draws from the density. Where the prior vanishes on at most 1 % of them, both
 // statistics are of the posterior cut to where it does not.

@@ -87,10 +87,9 @@ TEST(MarginalTest, NormalInsideAWideBoxHasItsClosedForm) {
   EXPECT_NEAR(statistics.kl.chain_error(), 0.01, 1e-12);
   EXPECT_NEAR(statistics.kl.member_error(), 0.003, 1e-12);
   EXPECT_NEAR(statistics.kl.error(), std::sqrt(0.000064 + 0.0001 + 0.000009), 1e-9);
-  // Each Gaussian parameter counts 1. A quarter of the draws' variance, of terms of variance 8, is in value and error.
-  EXPECT_NEAR(statistics.dimensionality.monte_carlo_error(), 0.25 * 2 * std::sqrt(8.0 / 100000), 0.0005);
-  EXPECT_NEAR(statistics.dimensionality.value(), 2, 4 * statistics.dimensionality.monte_carlo_error());
-  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.4 * 2 * 0.06, 0.002);
+  EXPECT_NEAR(statistics.dimensionality.value(), 2, 1e-9);  // each Gaussian parameter counts 1
+  EXPECT_EQ(statistics.dimensionality.monte_carlo_error(), 0);
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.4 * 2 * 0.06, 1e-9);
   EXPECT_NEAR(statistics.dimensionality.chain_error(), 0.02, 1e-9);
   EXPECT_NEAR(statistics.dimensionality.member_error(), 0.008, 1e-9);
   EXPECT_TRUE(statistics.warnings.empty());
@@ -183,17 +182,23 @@ TEST(MarginalTest, TheErrorOfAPriorModelIsPartOfTheStatedOne) {
   EXPECT_TRUE(statistics.warnings.empty());
 }
 
-// Over rows a density that is too smooth has a variance of 0.3, over its own draws the 0.5 of a Gaussian.
-TEST(MarginalTest, AFlatDensitysDimensionalityIsRaisedTowardsThatOfItsDraws) {
+// Over rows kernels have a variance of 0.3, over their own draws the 0.5 of a Gaussian.
+TEST(MarginalTest, TheDimensionalityOfKernelsIsThatOfTheirDraws) {
   v1::ModelVersion trained = Trained({0.1});
   trained.mutable_training()->mutable_held_out()->set_log_prob_covariance(0.3);
   trained.mutable_training()->mutable_held_out()->set_log_prob_variance(0.3);
-  const auto model = NormalModel({"a"}, {0}, {0.1}, trained);
+  trained.mutable_spec()->mutable_auto_();
+  v1::Candidate& candidate = *trained.mutable_training()->add_compared();
+  candidate.mutable_spec()->mutable_kde();
+  candidate.set_chosen(true);
   MarginalPrior prior;
   prior.analytic = {Uniform(-5, 5)};
+  const auto model = NormalModel({"a"}, {0}, {0.1}, trained);
   ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 100000, 1, StopToken()));
-  EXPECT_NEAR(statistics.dimensionality.value(), 0.7, 4 * statistics.dimensionality.monte_carlo_error());
-  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.1, 4 * statistics.dimensionality.monte_carlo_error());
+  // The terms of the variance have a variance of 0.5^2 times 14, that of a squared chi^2 of one.
+  EXPECT_NEAR(statistics.dimensionality.monte_carlo_error(), 2 * std::sqrt(3.5 / 100000), 0.002);
+  EXPECT_NEAR(statistics.dimensionality.value(), 1, 4 * statistics.dimensionality.monte_carlo_error());
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.2, 4 * statistics.dimensionality.monte_carlo_error());
 }
 
 // Neighbours say 0.14, of which 0.02 is noise that was fitted: M = 0.12 of error 0.06 raises the value by M 16 / 17.
