@@ -14,6 +14,7 @@ namespace creamery {
 namespace {
 
 constexpr float kBiasStep = 10;
+constexpr float kAffineStep = 3;
 // Numbers of permutations that decide input orders, away from those that shuffle minibatches.
 constexpr uint64_t kFirstOrder = uint64_t{1} << 40;
 
@@ -95,9 +96,10 @@ void FlowNetwork::AddLinear(AutoregressiveLayer& layer, int64_t in, int64_t out,
   sizes_.push_back(out);
   mask_values_.insert(mask_values_.end(), mask.begin(), mask.end());
   mask_values_.insert(mask_values_.end(), out, 1.0f);
-  const bool far = output && shape_.kind == AutoregressiveLayer::Kind::kSpline;
-  step_scale_values_.insert(step_scale_values_.end(), in * out, 1.0f);
-  step_scale_values_.insert(step_scale_values_.end(), out, far ? kBiasStep : 1.0f);
+  const bool on_box = shape_.kind == AutoregressiveLayer::Kind::kSpline;
+  const float step = on_box ? 1.0f : kAffineStep;
+  step_scale_values_.insert(step_scale_values_.end(), in * out, step);
+  step_scale_values_.insert(step_scale_values_.end(), out, on_box && output ? kBiasStep : step);
 }
 
 void FlowNetwork::Initialise(uint64_t seed, int64_t member) {

@@ -33,7 +33,8 @@ class FlowNetwork {
   // The starting point: random hidden maps and output maps of zeros, so that the flow starts as the identity.
   const std::vector<float>& initial_weights() const { return initial_weights_; }
   // (num_weights,), how much longer than others a weight's steps are. A bias of a spline has nothing to multiply it and
-  // must travel several units, ten times what a matrix entry does.
+  // must travel several units, ten times what a matrix entry does. All weights of affine layers take steps three times
+  // as long: it was measured to bring them closer to every target of tests/reports/density_report in fewer epochs.
   const at::Tensor& step_scale() const { return step_scale_; }
 
   // weights: (num_weights,), y: (n, d), both float32 or both float64 -> log density of y: (n,), natural log, of the

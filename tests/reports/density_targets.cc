@@ -84,13 +84,13 @@ double LogConstant(const DensityTarget& target) {
   return std::log(sum * step * step);
 }
 
-TrainingInput TargetInput(const DensityTarget& target, int64_t n, const v1::EstimatorSpec& spec) {
+TrainingInput TargetInput(const DensityTarget& target, int64_t n, const v1::EstimatorSpec& spec, uint64_t seed) {
   TrainingInput input;
   input.job.set_name("projects/p/jobs/1");
   input.dataset.set_row_kind(v1::INDEPENDENT);
   input.dataset.add_parameters()->set_name("x");
   input.dataset.add_parameters()->set_name("y");
-  input.rows.theta = DrawRows(target, n, 1);
+  input.rows.theta = DrawRows(target, n, seed);
   input.rows.num_rows = static_cast<int64_t>(input.rows.theta.size()) / 2;
   input.dataset.set_num_rows(input.rows.num_rows);
   *input.job.mutable_training()->mutable_spec() = spec;

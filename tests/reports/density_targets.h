@@ -33,8 +33,8 @@ std::vector<double> DrawRows(const DensityTarget& target, int64_t n, uint64_t se
 // Log of the integral of exp(log_density), by the midpoint rule on 3000^2 points.
 double LogConstant(const DensityTarget& target);
 
-// A training input of n rows with free parameters.
-TrainingInput TargetInput(const DensityTarget& target, int64_t n, const v1::EstimatorSpec& spec);
+// A training input of n rows, drawn with `seed`, with free parameters.
+TrainingInput TargetInput(const DensityTarget& target, int64_t n, const v1::EstimatorSpec& spec, uint64_t seed = 1);
 
 // KL(target || q) over `rows` that q has not seen, and its standard error.
 struct Divergence {

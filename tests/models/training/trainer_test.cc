@@ -130,7 +130,7 @@ TEST(TrainerTest, ServedWeightsAreThoseOfTheBestEpochAndNotOfTheLast) {
   TrainingInput input = SmallInput("maf");
   v1::TrainingOptions& options = *input.job.mutable_training()->mutable_spec()->mutable_training();
   options.set_members(2);
-  options.set_learning_rate(0.03);  // overfits 150 rows within a few epochs
+  options.set_learning_rate(0.01);  // overfits 150 rows within a few epochs
   options.set_max_epochs(40);
   std::vector<double> last(2);
   TrainingHooks hooks;
