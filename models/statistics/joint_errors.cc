@@ -118,12 +118,14 @@ double TailVariance(const Features& joint, const std::vector<float>& log_prob, c
   }
   if (!(square > 0)) return 0;
   const double width = std::clamp(along / square + 1 - square, 0.0, 1.0);
-  const double local = n * std::exp(-square / (2 - width));
+  const double log_local = std::log(n) - square / (2 - width);
+  const double local = std::exp(log_local);
   Averages mean;
   for (size_t i = 0; i < weights.n(); ++i) weights.Add(i, log_prob[i], mean);
   const double from_gaussian = mean.one - (log_norm - 0.5 * distance);
   const double tail = from_gaussian * kFewLocalRows / (kFewLocalRows + local);
-  return 1 / local + tail * tail;
+  // 1 / local where there are such rows; where there are none it grows as the distance squared, no faster.
+  return (log_local < -30 ? -log_local : std::log1p(1 / local)) + tail * tail;
 }
 
 // Variances from the finite chain, by the Gaussian linear response; `tail`: TailVariance.
@@ -237,16 +239,17 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
     double tail = 0;
     const ByStatistic chain = ChainVariance(model, draws[k], sample, d, joint, own, sample.model_log_prob[k], tail);
     for (int s = 0; s < kNumStatistics; ++s) errors.chain[s] += chain[s];
-    const size_t members = model.members.size();
-    if (members < 2) continue;
-    const MemberSpread spread =
-        SpreadOf(members, draws[k], sample.member_difference[k], static_cast<size_t>(sample.member_rows), joint, own);
-    // Members leave out one fold each: of the chain's own variance their spread holds M / (M - 1)^2.
-    const double m = static_cast<double>(members);
     const double gap = std::fabs(model.held_out().in_sample_log_prob() - model.held_out().out_of_fold_log_prob()) / 2;
-    const double ratio = spread.square_at_own > 0 ? spread.square_at_joint / spread.square_at_own : 1;
-    for (int s = 0; s < kNumStatistics; ++s) {
-      errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
+    double ratio = 1;
+    if (model.members.size() > 1) {
+      const double m = static_cast<double>(model.members.size());
+      const MemberSpread spread = SpreadOf(model.members.size(), draws[k], sample.member_difference[k],
+                                           static_cast<size_t>(sample.member_rows), joint, own);
+      if (spread.square_at_own > 0) ratio = spread.square_at_joint / spread.square_at_own;
+      // Members leave out one fold each: of the chain's own variance their spread holds M / (M - 1)^2.
+      for (int s = 0; s < kNumStatistics; ++s) {
+        errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
+      }
     }
     for (const JointStatistic s : {kLogR, kLogS}) errors.approximation[s] += gap * gap * ratio * ratio;
     for (const JointStatistic s : {kLogR, kLogS, kInformation, kJointKl}) errors.approximation[s] += tail;

@@ -274,6 +274,22 @@ TEST(JointTest, ABudgetThatEndsGivesAPartialAnswerThatSaysSo) {
               StatusIs(absl::StatusCode::kCancelled, HasSubstr("cancelled")));
 }
 
+// 20 dimensions, 12 standard deviations apart, with a budget that does not carry the search: log R is off by several of
+// its errors, and the answer says that it is not to be trusted.
+TEST(JointTest, WeightsThatCannotBeTrustedAreSaidToBe) {
+  const std::vector<GaussianPosterior> pair = Pair(20, 12);
+  const auto a = ExactModel(pair[0], Boxes(20));
+  const auto b = ExactModel(pair[1], Boxes(20));
+  const Estimator* models[] = {a.get(), b.get()};
+  JointInput input;
+  input.models = models;
+  input.max_evaluations = 5000;
+  ASSERT_OK_AND_ASSIGN(const JointResult result, ComputeJoint(input, nullptr, StopToken()));
+  EXPECT_GT(result.head.k_hat(), 0.7);
+  EXPECT_THAT(result.head.warnings(), Contains(v1::HEAVY_TAILED_WEIGHTS));
+  EXPECT_THAT(result.head.warnings(), Contains(v1::PARTIAL_RESULT));
+}
+
 TEST(JointTest, TheSameSeedGivesTheSameBitsAndProgressRises) {
   const std::vector<GaussianPosterior> pair = Pair(2, 1);
   const auto a = ExactModel(pair[0], Boxes(2));
