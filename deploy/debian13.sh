@@ -61,12 +61,17 @@ begin_stage() {  # IMAGE AS NAME
   [[ $1 == debian:trixie-slim ]] && from=$cache/base
   stage=$3 root=$cache/$3 directory=/
   say "stage $stage"
+  # A stage made from another one holds copies of what that one had: made anew when the steps have changed.
+  local steps
+  steps=$(cat "$here/Dockerfile" "$here/install.sh" | sha256sum)
+  if [[ $from != "$cache/base" && $(cat "$root/.steps" 2>/dev/null) != "$steps" ]]; then rm -f "$root/.complete"; fi
   if [[ ! -e $root/.complete ]]; then
     rm -rf "$root" "$root.new"
     cp -a --one-file-system "$from" "$root.new"
     rm -f "$root.new/.complete"
     mv "$root.new" "$root"
   fi
+  echo "$steps" >"$root/.steps"
   enter_root "$root"
 }
 
