@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "creamery/v1/job_service.grpc.pb.h"
 #include "creamery/v1/statistics_service.grpc.pb.h"
@@ -46,6 +47,17 @@ class StatisticsFixture : public TestServer {
   void ImportPair() {
     ImportGaussian("first", {{"a", 0.5, 0.6, 2}, {"b", 0, 1, 3}});
     ImportGaussian("second", {{"c", 1, 2, 5}, {"a", 1, 0.8, 2}});
+  }
+  // Thirty more analyses of `a`: a question to all of them, for a million samples, takes the best part of a minute.
+  void ImportCrowd() {
+    ImportPair();
+    for (int i = 0; i < 30; ++i) ImportGaussian(absl::StrCat("object", i), {{"a", 0.5 + 0.01 * i, 0.9, 2}});
+  }
+  static v1::JointPosteriorRequest AskCrowd() {
+    v1::JointPosteriorRequest request = AskPair(1000000);
+    for (int i = 0; i < 30; ++i) request.add_models(Name(absl::StrCat("object", i)));
+    request.set_max_evaluations(int64_t{1} << 40);
+    return request;
   }
   // log of the integral of N(0.5, 0.6) N(1, 0.8) / N(0, 2) over a.
   static double PairLogR() {

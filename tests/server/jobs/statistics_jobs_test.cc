@@ -24,12 +24,8 @@ class StatisticsJobsTest : public StatisticsFixture {
     *job.mutable_statistics()->mutable_joint_posterior() = request;
     return job;
   }
-  // A joint posterior that takes minutes.
-  static v1::Job AskForever() {
-    v1::JointPosteriorRequest request = AskPair(1000000);
-    request.set_max_evaluations(int64_t{1} << 40);
-    return AskJoint(request);
-  }
+  // A joint posterior that takes the best part of a minute.
+  static v1::Job AskForever() { return AskJoint(AskCrowd()); }
   void AwaitRunning(const std::string& name) {
     const absl::Time end = absl::Now() + absl::Seconds(20);
     while (GetJob(name)->state() != v1::RUNNING && absl::Now() < end) absl::SleepFor(absl::Milliseconds(5));
@@ -165,7 +161,7 @@ TEST_F(StatisticsJobsTest, WhatItsMethodRefusesIsRefusedWhenTheJobIsCreated) {
 
 TEST_F(StatisticsJobsTest, WhatOnlyComputingFindsFailsTheJobWithTheReason) {
   StartWithProject();
-  ImportPair();
+  ImportCrowd();
   MakeChain("chain", 500);
   ASSERT_OK_AND_ASSIGN(const v1::Job first, CreateJob(AskForever()));  // holds the only thread
   AwaitRunning(first.name());
@@ -183,7 +179,7 @@ TEST_F(StatisticsJobsTest, WhatOnlyComputingFindsFailsTheJobWithTheReason) {
 
 TEST_F(StatisticsJobsTest, CancellingReachesARunningJobWithinASecond) {
   StartWithProject();
-  ImportPair();
+  ImportCrowd();
   ASSERT_OK_AND_ASSIGN(const v1::Job created, CreateJob(AskForever()));
   AwaitRunning(created.name());
   absl::SleepFor(absl::Milliseconds(300));
@@ -195,7 +191,7 @@ TEST_F(StatisticsJobsTest, CancellingReachesARunningJobWithinASecond) {
 
 TEST_F(StatisticsJobsTest, AVersionIsNotDeletedUnderAJobThatNeedsIt) {
   StartWithProject();
-  ImportPair();
+  ImportCrowd();
   ASSERT_OK_AND_ASSIGN(const v1::Job created, CreateJob(AskForever()));
   EXPECT_THAT(DeleteVersion(Name("second") + "/versions/1"),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(created.name())));
@@ -239,7 +235,7 @@ TEST_F(StatisticsJobsTest, AWatcherSeesProgressAndTheEnd) {
 
 TEST_F(StatisticsJobsTest, OneThreadRunsOneJobAfterTheOther) {
   StartWithProject();
-  ImportPair();
+  ImportCrowd();
   ASSERT_OK_AND_ASSIGN(const v1::Job first, CreateJob(AskForever()));
   ASSERT_OK_AND_ASSIGN(const v1::Job waiting, CreateJob(AskKL()));
   AwaitRunning(first.name());

@@ -123,9 +123,8 @@ TEST_F(StatisticsServiceTest, ABudgetThatEndsGivesAPartialAnswerThatSaysSo) {
 TEST_F(StatisticsServiceTest, ALongJointPosteriorObeysItsDeadlineAndLeavesSmallQuestionsAlone) {
   config_.set_threads(1);
   StartWithProject();
-  ImportPair();
-  v1::JointPosteriorRequest request = AskPair(1000000);
-  request.set_max_evaluations(int64_t{1} << 40);
+  ImportCrowd();
+  const v1::JointPosteriorRequest request = AskCrowd();
   std::thread question(
       [&] { EXPECT_THAT(JointPosterior(request, absl::Seconds(2)), HasCode(absl::StatusCode::kDeadlineExceeded)); });
   absl::SleepFor(absl::Milliseconds(200));
