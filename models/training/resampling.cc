@@ -10,8 +10,10 @@ WeightedRows SystematicResample(absl::Span<const double> weight, int64_t m, doub
   WeightedRows rows;
   if (n <= m) {
     for (int64_t i = 0; i < n; ++i) {
+      const double share = weight[i] / total;
+      if (share == 0) continue;  // an importance weight so small that its share is below the smallest number
       rows.row.push_back(i);
-      rows.weight.push_back(weight[i] / total);
+      rows.weight.push_back(share);
     }
     return rows;
   }

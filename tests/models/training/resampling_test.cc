@@ -17,6 +17,12 @@ TEST(SystematicResampleTest, FewRowsAreAllKeptWithTheirWeights) {
   EXPECT_THAT(rows.weight, ElementsAre(DoubleEq(0.25), DoubleEq(0.75)));
 }
 
+TEST(SystematicResampleTest, ARowWhoseShareIsTooSmallForANumberIsLeftOut) {
+  const WeightedRows rows = SystematicResample(std::vector<double>{1e3, 5e-324, 3e3}, 10, 0.5);
+  EXPECT_THAT(rows.row, ElementsAre(0, 2));
+  EXPECT_THAT(rows.weight, ElementsAre(DoubleEq(0.25), DoubleEq(0.75)));
+}
+
 // Five draws of shares 0.1, 0.5, 0.1, 0.1, 0.1, 0.1: at 0.05, 0.25, 0.45, 0.65, 0.85 for the offset 1/4.
 TEST(SystematicResampleTest, HeavyRowsComeByTheirShare) {
   const WeightedRows rows = SystematicResample(std::vector<double>{0.4, 2, 0.4, 0.4, 0.4, 0.4}, 5, 0.25);
