@@ -1,5 +1,6 @@
 #include "models/training/resampling.h"
 
+#include <limits>
 #include <numeric>
 
 namespace creamery {
@@ -11,7 +12,7 @@ WeightedRows SystematicResample(absl::Span<const double> weight, int64_t m, doub
   if (n <= m) {
     for (int64_t i = 0; i < n; ++i) {
       const double share = weight[i] / total;
-      if (share == 0) continue;  // an importance weight so small that its share is below the smallest number
+      if (share < std::numeric_limits<double>::min()) continue;  // an importance weight far below all others
       rows.row.push_back(i);
       rows.weight.push_back(share);
     }

@@ -18,7 +18,7 @@ TEST(SystematicResampleTest, FewRowsAreAllKeptWithTheirWeights) {
 }
 
 TEST(SystematicResampleTest, ARowWhoseShareIsTooSmallForANumberIsLeftOut) {
-  const WeightedRows rows = SystematicResample(std::vector<double>{1e3, 5e-324, 3e3}, 10, 0.5);
+  const WeightedRows rows = SystematicResample(std::vector<double>{1e3, 5e-324, 3e3, 1e-305}, 10, 0.5);
   EXPECT_THAT(rows.row, ElementsAre(0, 2));
   EXPECT_THAT(rows.weight, ElementsAre(DoubleEq(0.25), DoubleEq(0.75)));
 }
