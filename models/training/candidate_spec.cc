@@ -29,10 +29,4 @@ absl::StatusOr<v1::EstimatorSpec> CompleteFor(const v1::EstimatorSpec& spec, con
   return CompleteSpec(spec, schema, {});
 }
 
-std::string FamilyOf(const v1::EstimatorSpec& spec) {
-  const auto* family = v1::EstimatorSpec::descriptor()->FindOneofByName("family");
-  const auto* field = spec.GetReflection()->GetOneofFieldDescriptor(spec, family);
-  return field == nullptr ? "" : std::string(field->name());
-}
-
 }  // namespace creamery

@@ -18,9 +18,6 @@ absl::StatusOr<v1::EstimatorSpec> SpecOfFamily(const std::string& family, const 
 // Every default written out, for the parameters of `data`.
 absl::StatusOr<v1::EstimatorSpec> CompleteFor(const v1::EstimatorSpec& spec, const PreparedData& data);
 
-// The name of the family of `spec`: "nsf".
-std::string FamilyOf(const v1::EstimatorSpec& spec);
-
 }  // namespace creamery
 
 #endif  // CREAMERY_MODELS_TRAINING_CANDIDATE_SPEC_H_

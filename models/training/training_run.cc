@@ -15,6 +15,7 @@
 #include "models/training/parallel.h"
 #include "models/training/trainers.h"
 #include "proto/support/digest.h"
+#include "proto/support/family_name.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -92,7 +93,7 @@ absl::Status TrainingRun::FitContenders(const std::vector<int64_t>& running) {
   return ForEach(count, side_by_side, [&](int64_t i) -> absl::Status {
     Contender& contender = contenders_[running[i]];
     const std::string stage =
-        absl::StrCat("candidate ", FamilyOf(contender.spec), " (", i + 1, " of ", running.size(), ")");
+        absl::StrCat("candidate ", FamilyName(contender.spec), " (", i + 1, " of ", running.size(), ")");
     const auto member = static_cast<int64_t>(contender.members.size());
     auto tree = FitMember(member, contender.spec, contender.path, stage, hooks_->threads / side_by_side);
     if (IsFailure(tree.status())) {
@@ -157,7 +158,7 @@ absl::Status TrainingRun::FitBest() {
   }
   std::vector<std::string> failures;
   for (const Contender& contender : contenders_) {
-    failures.push_back(absl::StrCat(FamilyOf(contender.spec), ": ", contender.failure));
+    failures.push_back(absl::StrCat(FamilyName(contender.spec), ": ", contender.failure));
   }
   return absl::FailedPreconditionError(absl::StrCat("no candidate could be trained: ", absl::StrJoin(failures, "; ")));
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/families.h"
+#include "proto/support/family_name.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -81,12 +82,7 @@ absl::StatusOr<v1::TrainingJob> CheckTraining(const ProjectName& parent, const v
   return checked;
 }
 
-std::string FamilyOf(const v1::Job& job) {
-  const v1::EstimatorSpec& spec = job.training().spec();
-  const google::protobuf::OneofDescriptor* family = v1::EstimatorSpec::descriptor()->FindOneofByName("family");
-  const google::protobuf::FieldDescriptor* field = spec.GetReflection()->GetOneofFieldDescriptor(spec, family);
-  return field == nullptr ? "" : field->name();
-}
+std::string FamilyOf(const v1::Job& job) { return FamilyName(job.training().spec()); }
 
 absl::StatusOr<v1::ModelVersion> CheckArtifact(const v1::Job& job, const v1::Dataset& dataset,
                                                absl::string_view artifact_bytes) {

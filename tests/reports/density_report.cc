@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "models/families.h"
 #include "models/training/candidate_spec.h"
+#include "proto/support/family_name.h"
 #include "proto/support/status_macros.h"
 #include "tests/reports/density_targets.h"
 
@@ -30,7 +31,7 @@ absl::Status Report(const DensityTarget& target, const v1::EstimatorSpec& spec, 
   const v1::TrainingSummary& training = model->description().training();
 
   const std::vector<double> fresh = DrawRows(target, kFreshRows, kFreshSeed);
-  std::printf("%s %s, %ld rows, %.0f s:", target.name.c_str(), FamilyOf(spec).c_str(), static_cast<long>(n), seconds);
+  std::printf("%s %s, %ld rows, %.0f s:", target.name.c_str(), FamilyName(spec).c_str(), static_cast<long>(n), seconds);
   for (size_t k = 0; k < model->members().size(); ++k) {
     ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_q, MixtureLogProb(model->members().subspan(k, 1), fresh));
     const bool answers = static_cast<int>(k) == training.answering_member();
@@ -42,7 +43,7 @@ absl::Status Report(const DensityTarget& target, const v1::EstimatorSpec& spec, 
   std::printf("; mixture %.4f +- %.4f\n", mixture.value, mixture.error);
   for (const v1::Candidate& candidate : training.compared()) {
     std::printf("    %s %s%s held out %.4f +- %.4f %s\n", candidate.chosen() ? "*" : " ",
-                FamilyOf(candidate.spec()).c_str(),
+                FamilyName(candidate.spec()).c_str(),
                 candidate.spec().has_piecewise() ? absl::StrCat(candidate.spec().piecewise().pieces()).c_str() : "",
                 candidate.held_out_log_prob(), candidate.difference_error(), candidate.failure().c_str());
   }

@@ -6,6 +6,7 @@
 #include "client/cpp/cli/cli.h"
 #include "client/cpp/prior_text.h"
 #include "client/cpp/readers/text_numbers.h"
+#include "proto/support/family_name.h"
 #include "proto/support/resource_names.h"
 #include "proto/support/status_macros.h"
 
@@ -27,15 +28,9 @@ void PrintModel(const v1::Model& model) {
   std::printf("\n");
 }
 
-std::string FamilyOf(const v1::EstimatorSpec& spec) {
-  const auto* field =
-      spec.GetReflection()->GetOneofFieldDescriptor(spec, v1::EstimatorSpec::descriptor()->FindOneofByName("family"));
-  return field == nullptr ? "?" : std::string(field->name());
-}
-
 void PrintVersion(const v1::ModelVersion& version) {
   std::printf("%s  %s  %d parameters  %lld bytes  out-of-fold mean log q %.4f\n", TypedName(version.name()).c_str(),
-              FamilyOf(version.spec()).c_str(), version.signature().parameters_size(),
+              FamilyName(version.spec()).c_str(), version.signature().parameters_size(),
               static_cast<long long>(version.artifact_bytes()), version.training().held_out().out_of_fold_log_prob());
 }
 
