@@ -1,61 +1,137 @@
-// What densities cost, per row: flows of the default sizes, kernels of the default number. One thread.
-#include <benchmark/benchmark.h>
+// What densities cost in this process, on one thread: beside LibTorch, eager, in float32, on the same weights, and
+// beside the reference interpreter in float64. Both sides map theta to y as the columns say. LibTorch is handed the
+// whole batch as a float32 tensor; ours takes and gives float64.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/version.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "models/densities/density_tree.h"
-#include "models/plan/masks.h"
+#include "models/plan/interpreter.h"
 #include "models/random.h"
+#include "tests/bench/bench_flow.h"
+#include "tests/bench/bench_main.h"
+#include "tests/bench/eager_flow.h"
+#include "tests/bench/peaks.h"
 
-namespace creamery {
+namespace creamery::bench {
 namespace {
 
 using Kind = AutoregressiveLayer::Kind;
-constexpr int64_t kRows = 256;
+const StopToken kNeverStop;
 
-Linear MaskedLinear(const std::vector<uint8_t>& mask, int64_t in, const RandomStream& random, uint32_t stream) {
-  Linear linear;
-  linear.in = in;
-  linear.out = static_cast<int64_t>(mask.size()) / in;
-  for (size_t i = 0; i < mask.size(); ++i) {
-    linear.weight.push_back(mask[i] ? static_cast<float>(0.1 * random.Normal(i, stream)) : 0.0f);
-  }
-  linear.bias.assign(linear.out, 0.1f);
-  return linear;
-}
+// One flow, three ways.
+struct Flow {
+  Flow(Kind kind, int64_t d)
+      : name(absl::StrCat(kind == Kind::kAffine ? "maf" : "nsf", "/d:", d)),
+        plan(MakePlan(kind, d)),
+        density(MakeDensity(FlowTree(plan))),
+        eager(plan) {}
 
-// A flow of the default sizes: `maf` or `nsf`.
-std::unique_ptr<Density> Flow(Kind kind, int64_t d) {
-  const RandomStream random(1, RandomPurpose::kInitialWeights);
+  std::string name;
   Plan plan;
-  plan.columns.resize(d);
-  const bool spline = kind == Kind::kSpline;
-  for (ColumnMap& map : plan.columns) map.space = spline ? ColumnMap::Space::kUnit : ColumnMap::Space::kStandardized;
-  for (int l = 0; l < (spline ? 3 : 6); ++l) {
-    AutoregressiveLayer layer;
-    layer.kind = kind;
-    layer.bins = spline ? 8 : 0;
-    layer.order.resize(d);
-    std::iota(layer.order.begin(), layer.order.end(), int64_t{0});
-    std::vector<int64_t> below = InputDegrees(d, 0);
-    for (int h = 0; h < 2; ++h) {
-      layer.degrees.push_back(HiddenDegrees(d, 50, 0));
-      layer.network.push_back(
-          MaskedLinear(HiddenMask(below, layer.degrees[h]), static_cast<int64_t>(below.size()), random, 10 * l + h));
-      below = layer.degrees[h];
-    }
-    layer.network.push_back(MaskedLinear(OutputMask(below, d, layer.outputs_per_position()),
-                                         static_cast<int64_t>(below.size()), random, 10 * l + 2));
-    plan.layers.push_back(std::move(layer));
-  }
-  return MakeDensity(FlowTree(std::move(plan)));
+  std::unique_ptr<Density> density;
+  EagerFlow eager;
+};
+using SharedFlow = std::shared_ptr<const Flow>;
+
+std::string Name(absl::string_view what, const Flow& flow, int64_t rows, absl::string_view who) {
+  return absl::StrCat(what, "/", flow.name, "/rows:", rows, "/", who);
 }
 
-// The rule-of-thumb kernels of `m` draws from N(0, 1)^d.
-std::unique_ptr<Density> Kernels(int64_t m, int64_t d) {
+at::Tensor FloatRows(const std::vector<double>& theta, int64_t d) {
+  const auto n = static_cast<int64_t>(theta.size()) / d;
+  return at::from_blob(const_cast<double*>(theta.data()), {n, d}, at::kDouble).to(at::kFloat);
+}
+
+// The three answers, row by row; ends the program if they are not the same density.
+void Compare(const Flow& flow) {
+  const std::vector<double> theta = DrawnRows(flow.plan, 1000);
+  std::vector<double> reference(1000), ours(1000);
+  if (!PlanLogProb(flow.plan, theta, absl::MakeSpan(reference), kNeverStop).ok() ||
+      !flow.density->LogProb(theta, absl::MakeSpan(ours), kNeverStop).ok()) {
+    Die(flow.name + " did not answer");
+  }
+  const at::Tensor eager = flow.eager.LogProb(FloatRows(theta, flow.plan.d()));
+  double from_reference = 0;
+  double from_eager = 0;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    const double scale = std::max(1.0, std::abs(reference[i]));
+    from_reference = std::max(from_reference, std::abs(ours[i] - reference[i]) / scale);
+    from_eager = std::max(from_eager, std::abs(eager.data_ptr<float>()[i] - reference[i]) / scale);
+  }
+  benchmark::AddCustomContext("difference/" + flow.name + "/creamery", absl::StrCat(from_reference));
+  benchmark::AddCustomContext("difference/" + flow.name + "/libtorch", absl::StrCat(from_eager));
+  // Rows very near an edge of the box are hard on float32.
+  if (!(from_reference < 1e-4) || !(from_eager < 1e-2)) {
+    Die(absl::StrCat(flow.name, ": answers differ by ", from_reference, " and LibTorch's by ", from_eager));
+  }
+}
+
+void AddLogProb(const SharedFlow& flow, int64_t rows) {
+  const auto theta = std::make_shared<const std::vector<double>>(DrawnRows(flow->plan, rows));
+  Case(Name("log_prob", *flow, rows, "creamery"), [flow, theta, rows](benchmark::State& state) {
+    std::vector<double> log_prob(rows);
+    for (auto _ : state) (void)flow->density->LogProb(*theta, absl::MakeSpan(log_prob), kNeverStop);
+    state.counters["rows"] = static_cast<double>(rows);
+    state.counters["multiply_adds"] = static_cast<double>(MultiplyAdds(flow->plan) * rows);
+    state.counters["tanhs"] = static_cast<double>(Tanhs(flow->plan) * rows);
+  });
+  Case(Name("log_prob", *flow, rows, "double"), [flow, theta, rows](benchmark::State& state) {
+    std::vector<double> log_prob(rows);
+    for (auto _ : state) (void)PlanLogProb(flow->plan, *theta, absl::MakeSpan(log_prob), kNeverStop);
+  });
+  Case(Name("log_prob", *flow, rows, "libtorch"), [flow, theta](benchmark::State& state) {
+    const at::NoGradGuard no_grad;
+    const at::Tensor input = FloatRows(*theta, flow->plan.d());
+    for (auto _ : state) benchmark::DoNotOptimize(flow->eager.LogProb(input).data_ptr<float>());
+  });
+}
+
+void AddGradient(const SharedFlow& flow, int64_t rows) {
+  const auto theta = std::make_shared<const std::vector<double>>(DrawnRows(flow->plan, rows));
+  Case(Name("gradient", *flow, rows, "creamery"), [flow, theta, rows](benchmark::State& state) {
+    std::vector<double> log_prob(rows), gradient(theta->size());
+    for (auto _ : state) {
+      (void)flow->density->LogProbGradient(*theta, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), kNeverStop);
+    }
+  });
+  Case(Name("gradient", *flow, rows, "libtorch"), [flow, theta](benchmark::State& state) {
+    const at::Tensor input = FloatRows(*theta, flow->plan.d());
+    for (auto _ : state) {
+      const at::Tensor leaf = input.detach().requires_grad_(true);
+      flow->eager.LogProb(leaf).sum().backward();
+      benchmark::DoNotOptimize(leaf.grad().data_ptr<float>());
+    }
+  });
+}
+
+void AddSampling(const SharedFlow& flow, int64_t rows) {
+  Case(Name("sample", *flow, rows, "creamery"), [flow, rows](benchmark::State& state) {
+    std::vector<double> theta(rows * flow->plan.d());
+    for (auto _ : state) (void)Sample(*flow->density, 1, 0, absl::MakeSpan(theta), kNeverStop);
+  });
+  const auto u = std::make_shared<const std::vector<double>>(UniformRows(rows, flow->plan.d()));
+  Case(Name("prior_transform", *flow, rows, "creamery"), [flow, u](benchmark::State& state) {
+    std::vector<double> theta(u->size());
+    for (auto _ : state) (void)flow->density->PriorTransform(*u, absl::MakeSpan(theta), kNeverStop);
+  });
+  const auto theta = std::make_shared<const std::vector<double>>(DrawnRows(flow->plan, rows));
+  Case(Name("inverse_prior_transform", *flow, rows, "creamery"), [flow, theta](benchmark::State& state) {
+    std::vector<double> u(theta->size());
+    for (auto _ : state) (void)flow->density->InversePriorTransform(*theta, absl::MakeSpan(u), kNeverStop);
+  });
+}
+
+// The rule-of-thumb kernels of `m` draws from N(0, 1)^d, which have nothing to stand beside.
+void AddKernels(int64_t m, int64_t d, int64_t rows) {
   const RandomStream random(2, RandomPurpose::kStatistics);
   DensityTree tree;
   tree.kind = DensityTree::Kind::kKernels;
@@ -67,75 +143,77 @@ std::unique_ptr<Density> Kernels(int64_t m, int64_t d) {
   const double width =
       std::pow(static_cast<double>(m) * (static_cast<double>(d) + 2) / 4, -1 / (static_cast<double>(d) + 4));
   for (int64_t i = 0; i < d; ++i) plan.cholesky[i * d + i] = width;
-  return MakeDensity(std::move(tree));
+  const std::shared_ptr<const Density> density = MakeDensity(std::move(tree));
+  const auto u = std::make_shared<const std::vector<double>>(UniformRows(rows, d));
+  const std::string size = absl::StrCat("/kde of ", m, "/d:", d, "/rows:", rows, "/creamery");
+  Case("log_prob" + size, [density, u, rows](benchmark::State& state) {
+    std::vector<double> log_prob(rows);
+    for (auto _ : state) (void)density->LogProb(*u, absl::MakeSpan(log_prob), kNeverStop);
+  });
+  Case("prior_transform" + size, [density, u](benchmark::State& state) {
+    std::vector<double> theta(u->size());
+    for (auto _ : state) (void)density->PriorTransform(*u, absl::MakeSpan(theta), kNeverStop);
+  });
 }
 
-std::unique_ptr<Density> Make(int64_t family, int64_t d) {
-  if (family == 0) return Flow(Kind::kAffine, d);
-  if (family == 1) return Flow(Kind::kSpline, d);
-  return Kernels(10000, d);
+void AddPeaks() {
+  Case("peak/multiply_adds", [](benchmark::State& state) {
+    int64_t count = 0;
+    float sink = 0.25f;
+    for (auto _ : state) count += MultiplyAddBurst(1000, &sink);
+    benchmark::DoNotOptimize(sink);
+    state.counters["per_second"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsRate);
+  });
+  Case("peak/tanhs", [](benchmark::State& state) {
+    alignas(64) static float numbers[2048];
+    for (int i = 0; i < 2048; ++i) numbers[i] = 0.002f * static_cast<float>(i - 1024);
+    for (auto _ : state) {
+      TanhBurst(numbers, 2048);
+      benchmark::ClobberMemory();
+    }
+    state.counters["per_second"] =
+        benchmark::Counter(2048 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  });
 }
 
-std::vector<double> UniformRows(int64_t d) {
-  const RandomStream random(3, RandomPurpose::kStatistics);
-  std::vector<double> u;
-  for (int64_t i = 0; i < kRows * d; ++i) u.push_back(random.Uniform(i));
-  return u;
-}
+void Run() {
+  at::set_num_threads(1);
+  benchmark::AddCustomContext("libtorch", TORCH_VERSION);
+  benchmark::AddCustomContext("blas", BlasLibrary());
+  benchmark::AddCustomContext("highway", HighwayVersion());
+  benchmark::AddCustomContext("vectors", VectorInstructions());
 
-void Name(benchmark::State& state) {
-  constexpr const char* kNames[] = {"maf", "nsf", "kde of 10000 kernels"};
-  state.SetLabel(kNames[state.range(0)]);
-  state.counters["rows/s"] = benchmark::Counter(kRows, benchmark::Counter::kIsIterationInvariantRate);
-}
-
-void BM_LogProb(benchmark::State& state) {
-  const int64_t d = state.range(1);
-  const std::unique_ptr<Density> density = Make(state.range(0), d);
-  std::vector<double> theta(kRows * d);
-  (void)density->PriorTransform(UniformRows(d), absl::MakeSpan(theta), StopToken());
-  std::vector<double> log_prob(kRows);
-  for (auto _ : state) {
-    (void)density->LogProb(theta, absl::MakeSpan(log_prob), StopToken());
-    benchmark::DoNotOptimize(log_prob.data());
+  const auto maf = std::make_shared<const Flow>(Kind::kAffine, 6);
+  const auto nsf = std::make_shared<const Flow>(Kind::kSpline, 6);
+  const auto wide = std::make_shared<const Flow>(Kind::kAffine, 26);
+  for (const SharedFlow& flow : {maf, nsf, wide}) Compare(*flow);
+  AddPeaks();
+  if (Quick()) {
+    AddLogProb(maf, 16);
+    AddGradient(nsf, 16);
+    AddSampling(wide, 16);
+    AddKernels(100, 2, 16);
+  } else {
+    for (const int64_t rows : {1, 16, 100, 1000, 10000, 100000}) AddLogProb(maf, rows);
+    for (const int64_t rows : {1, 100, 10000}) AddLogProb(nsf, rows);
+    for (const int64_t rows : {1, 10000}) AddLogProb(wide, rows);
+    for (const int64_t rows : {1, 100, 10000}) AddGradient(maf, rows);
+    for (const int64_t rows : {1, 10000}) AddGradient(nsf, rows);
+    AddSampling(maf, 1);
+    AddSampling(maf, 10000);
+    AddSampling(nsf, 10000);
+    AddSampling(wide, 10000);
+    AddKernels(10000, 2, 256);
+    AddKernels(10000, 10, 256);
   }
-  Name(state);
+  benchmark::RunSpecifiedBenchmarks();
 }
-
-void BM_LogProbGradient(benchmark::State& state) {
-  const int64_t d = state.range(1);
-  const std::unique_ptr<Density> density = Make(state.range(0), d);
-  std::vector<double> theta(kRows * d);
-  (void)density->PriorTransform(UniformRows(d), absl::MakeSpan(theta), StopToken());
-  std::vector<double> log_prob(kRows);
-  std::vector<double> gradient(kRows * d);
-  for (auto _ : state) {
-    (void)density->LogProbGradient(theta, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), StopToken());
-    benchmark::DoNotOptimize(gradient.data());
-  }
-  Name(state);
-}
-
-void BM_PriorTransform(benchmark::State& state) {
-  const int64_t d = state.range(1);
-  const std::unique_ptr<Density> density = Make(state.range(0), d);
-  const std::vector<double> u = UniformRows(d);
-  std::vector<double> theta(kRows * d);
-  for (auto _ : state) {
-    (void)density->PriorTransform(u, absl::MakeSpan(theta), StopToken());
-    benchmark::DoNotOptimize(theta.data());
-  }
-  Name(state);
-}
-
-void Cases(benchmark::internal::Benchmark* cases) {
-  cases->ArgsProduct({{0, 1, 2}, {2, 10}})->Unit(benchmark::kMillisecond);
-}
-BENCHMARK(BM_LogProb)->Apply(Cases);
-BENCHMARK(BM_LogProbGradient)->Apply(Cases);
-BENCHMARK(BM_PriorTransform)->Apply(Cases);
 
 }  // namespace
-}  // namespace creamery
+}  // namespace creamery::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  creamery::bench::Initialize(argc, argv);
+  creamery::bench::Run();
+  return 0;
+}
