@@ -28,7 +28,7 @@ ComputePool& PoolFor(const RpcRuntime& runtime, const Work& work) {
 }  // namespace
 
 absl::Status Dispatch(const RpcRuntime& runtime, Work work, std::function<void()> step) {
-  if (work.kind == Work::Kind::kCompute && work.cost < kInlineLimit) {
+  if (work.RunsAtOnce()) {
     step();
     return absl::OkStatus();
   }
@@ -109,7 +109,7 @@ absl::StatusOr<Caller> MakeCaller(const Call& call, absl::string_view method, co
   return caller;
 }
 
-absl::Status RunGuarded(const std::function<absl::Status()>& handler) {
+absl::Status RunGuarded(absl::FunctionRef<absl::Status()> handler) {
   try {
     return handler();
   } catch (const std::bad_alloc&) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,6 +21,7 @@
 namespace creamery {
 
 class IdleWatch;
+class OpenStreams;
 
 // What the handlers of all services share. Everything must outlive the gRPC server.
 struct RpcRuntime {
@@ -28,6 +30,7 @@ struct RpcRuntime {
   ComputePool* disk = nullptr;
   ComputePool* statistics = nullptr;  // null: as compute
   IdleWatch* idle = nullptr;          // null: uploads may stall
+  OpenStreams* streams = nullptr;     // null: streams of questions keep a draining server waiting
 };
 
 // What a handler knows of its call. Copy it if you need it later.
@@ -36,7 +39,12 @@ struct Call {
   StopToken stop;  // the client left, or its deadline passed
 };
 
-// Where a handler runs; the rule is in Dispatch.
+// Compute work below this is done where it arrives: handing it to a thread costs 10 microseconds.
+inline constexpr absl::Duration kInlineLimit = absl::Microseconds(50);
+// Statistics above this are long work.
+inline constexpr absl::Duration kLongLimit = absl::Seconds(1);
+
+// Where a handler runs.
 struct Work {
   enum class Kind { kCompute, kDisk, kLong };
   Kind kind = Kind::kCompute;
@@ -47,11 +55,10 @@ struct Work {
   static Work Disk() { return {Kind::kDisk, absl::InfiniteDuration()}; }
   // Computes for seconds to minutes, and may read files too.
   static Work Long() { return {Kind::kLong, absl::InfiniteDuration()}; }
+
+  // Done on the thread that the request arrives on; else on a pool.
+  bool RunsAtOnce() const { return kind == Kind::kCompute && cost < kInlineLimit; }
 };
-// Compute work below this is done where it arrives: handing it to a thread costs 10 microseconds.
-inline constexpr absl::Duration kInlineLimit = absl::Microseconds(50);
-// Statistics above this are long work.
-inline constexpr absl::Duration kLongLimit = absl::Seconds(1);
 
 // Runs `step` at once or on one of the pools; UNAVAILABLE if its queue is full.
 absl::Status Dispatch(const RpcRuntime& runtime, Work work, std::function<void()> step);
@@ -77,7 +84,7 @@ absl::StatusOr<Caller> MakeCaller(const Call& call, absl::string_view method, co
                                   const google::protobuf::Message& request);
 
 // `handler()`, with an exception (no memory, a bug) turned into a Status.
-absl::Status RunGuarded(const std::function<absl::Status()>& handler);
+absl::Status RunGuarded(absl::FunctionRef<absl::Status()> handler);
 
 }  // namespace creamery
 

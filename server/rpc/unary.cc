@@ -8,20 +8,19 @@ namespace {
 
 // Authentication and the checks that every method shares.
 absl::StatusOr<Call> Admit(const RpcRuntime& runtime, const grpc::CallbackServerContext& context,
-                           const google::protobuf::Message& request, Role role, const StopSource& stop) {
+                           const google::protobuf::Message& request, Role role, StopToken stop) {
   absl::StatusOr<std::string> principal = AuthenticateCall(runtime, context, role);
   if (!principal.ok()) return principal.status();
   if (absl::Status status = CheckNoUnknownFields(request); !status.ok()) return status;
-  return Call{*std::move(principal), stop.token()};
+  return Call{*std::move(principal), std::move(stop)};
 }
 
-class UnaryReactor final : public grpc::ServerUnaryReactor {
+class PoolReactor final : public grpc::ServerUnaryReactor {
  public:
-  UnaryReactor(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
-               const google::protobuf::Message& request, Role role, Work work,
-               std::function<absl::Status(const Call&)> handler)
+  PoolReactor(const RpcRuntime& runtime, grpc::CallbackServerContext* context, const google::protobuf::Message& request,
+              Role role, Work work, std::function<absl::Status(const Call&)> handler)
       : context_(context), handler_(std::move(handler)), stop_(DeadlineOf(*context)) {
-    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_);
+    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_.token());
     absl::Status status = call.status();
     if (status.ok()) {
       call_ = *std::move(call);
@@ -52,7 +51,7 @@ class LaterReactor final : public grpc::ServerUnaryReactor {
                std::function<void()> on_cancel)
       : on_cancel_(std::move(on_cancel)), stop_(DeadlineOf(*context)) {
     const UnaryDone done = [this, context](const absl::Status& status) { Finish(ToGrpcStatus(status, context)); };
-    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_);
+    absl::StatusOr<Call> call = Admit(runtime, *context, request, role, stop_.token());
     absl::Status status = call.status();
     if (status.ok()) {
       status = Dispatch(runtime, Work::Disk(),
@@ -73,11 +72,31 @@ class LaterReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* HandleUnary(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
-                                      const google::protobuf::Message& request, Role role, Work work,
-                                      std::function<absl::Status(const Call&)> handler) {
-  return new UnaryReactor(runtime, context, request, role, work, std::move(handler));
+namespace internal {
+
+grpc::ServerUnaryReactor* AnswerAtOnce(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+                                       const google::protobuf::Message& request, Role role,
+                                       absl::FunctionRef<absl::Status(const Call&)> handler) {
+  // Nobody leaves within microseconds: the work is not asked to stop, but does not begin for those who have left.
+  absl::Status status = absl::OkStatus();
+  if (absl::Now() >= DeadlineOf(*context))
+    status = absl::DeadlineExceededError("the deadline passed before the work began");
+  if (status.ok()) {
+    const absl::StatusOr<Call> call = Admit(runtime, *context, request, role, StopToken());
+    status = call.ok() ? RunGuarded([&] { return handler(*call); }) : call.status();
+  }
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status, context));
+  return reactor;
 }
+
+grpc::ServerUnaryReactor* AnswerOnPool(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
+                                       const google::protobuf::Message& request, Role role, Work work,
+                                       std::function<absl::Status(const Call&)> handler) {
+  return new PoolReactor(runtime, context, request, role, work, std::move(handler));
+}
+
+}  // namespace internal
 
 grpc::ServerUnaryReactor* HandleUnaryLater(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
                                            const google::protobuf::Message& request, Role role,
