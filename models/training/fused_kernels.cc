@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/training/fused_math_inl.h"
+#include "models/plan/fused/math_inl.h"
 #include "models/training/fused_products_inl.h"
 #include "models/training/fused_transforms_inl.h"
 

@@ -9,55 +9,27 @@
 
 #include <algorithm>
 
+#include "models/plan/fused/math_inl.h"
+#include "models/plan/fused/products_inl.h"
 #include "models/training/fused_layout.h"
-#include "models/training/fused_math_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
-// Accumulators that stay in registers: 16 of the 32 that go with wide vectors, 8 of 16 otherwise.
-constexpr bool kManyRegisters = kLanes == 16;
-constexpr int kUnits = 4;                       // units of a linear map at a time
-constexpr int kWidth = kManyRegisters ? 4 : 2;  // times vectors of rows
-constexpr int kSide = kManyRegisters ? 4 : 2;   // or units times units, where rows are summed over
-constexpr int64_t kSumLanes = 16;               // rows are summed lane by lane, then over these lanes
+// Accumulators that stay in registers: kUnits units of a linear map times kWidth vectors of rows, or units times units
+// where rows are summed over.
+constexpr int kWidth = kManyRegisters ? 4 : 2;
+constexpr int kSide = kManyRegisters ? 4 : 2;
+constexpr int64_t kSumLanes = 16;  // rows are summed lane by lane, then over these lanes
 constexpr int64_t kParts = kSumLanes / kLanes;
 static_assert(kTileRows % (kWidth * kLanes) == 0 && kTileRows % kSumLanes == 0, "vectors divide a tile");
 
-// out = weight in + bias, through tanh for hidden units. Units beyond the last are computed again as the last.
+// out = weight in + bias, through tanh for hidden units.
 template <bool kTanh>
-HWY_INLINE void ForwardProduct(const FusedLinear& linear, const float* weights, const float* HWY_RESTRICT in,
-                               float* HWY_RESTRICT out) {
-  for (int64_t o = 0; o < linear.out; o += kUnits) {
-    const int64_t last = std::min(o + kUnits, linear.out) - 1;
-    const int64_t seen = linear.seen[last];  // entries beyond what the others see are 0
-    int64_t unit[kUnits];
-    const float* row[kUnits];
-    for (int u = 0; u < kUnits; ++u) {
-      unit[u] = std::min(o + u, last);
-      row[u] = weights + linear.weight + unit[u] * linear.in;
-    }
-    for (int64_t lane = 0; lane < kTileRows; lane += kWidth * kLanes) {
-      Vector sum[kUnits][kWidth];
-      for (int u = 0; u < kUnits; ++u) {
-        for (int v = 0; v < kWidth; ++v) sum[u][v] = Number(weights[linear.bias + unit[u]]);
-      }
-      const float* x = in + lane;
-      for (int64_t i = 0; i < seen; ++i, x += kTileRows) {
-        Vector value[kWidth];
-        for (int v = 0; v < kWidth; ++v) value[v] = Load(x + v * kLanes);
-        for (int u = 0; u < kUnits; ++u) {
-          const Vector w = Number(row[u][i]);
-          for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::MulAdd(w, value[v], sum[u][v]);
-        }
-      }
-      for (int u = 0; u < kUnits; ++u) {
-        float* y = out + unit[u] * kTileRows + lane;
-        for (int v = 0; v < kWidth; ++v) Store(kTanh ? Tanh(sum[u][v]) : sum[u][v], y + v * kLanes);
-      }
-    }
-  }
+HWY_INLINE void ForwardProduct(const FusedLinear& linear, const float* weights, const float* in, float* out) {
+  const MaskedMap<float> map = {linear.in, weights + linear.weight, weights + linear.bias, linear.seen.data()};
+  ForwardProduct<kTanh, kTileRows>(map, 0, linear.out, in, out);
 }
 
 // delta_in = weight^T delta_out, times 1 - hidden^2 where the inputs are hidden units, added to what is there where

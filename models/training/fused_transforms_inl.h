@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "models/training/fused_layout.h"
-#include "models/training/fused_math_inl.h"
+#include "models/plan/fused/math_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {

@@ -1,10 +1,10 @@
 // Elementary functions of float32 vectors; infinities and NaN come out as not finite. Included once per instruction
 // set, hence no ordinary include guard.
-#if defined(CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
-#undef CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
+#if defined(CREAMERY_MODELS_PLAN_FUSED_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CREAMERY_MODELS_PLAN_FUSED_MATH_INL_H_
+#undef CREAMERY_MODELS_PLAN_FUSED_MATH_INL_H_
 #else
-#define CREAMERY_MODELS_TRAINING_FUSED_MATH_INL_H_
+#define CREAMERY_MODELS_PLAN_FUSED_MATH_INL_H_
 #endif
 
 #include <hwy/highway.h>
