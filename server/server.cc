@@ -33,6 +33,7 @@
 #include "server/model_directory.h"
 #include "server/rpc/call.h"
 #include "server/rpc/idle_watch.h"
+#include "server/rpc/open_streams.h"
 #include "server/served_models.h"
 #include "server/services/services.h"
 #include "server/statistics/statistics_jobs.h"
@@ -87,7 +88,7 @@ class ServerImpl final : public Server {
         disk_("disk", config.threads(), config.max_queued()),
         statistics_("statistics", config.statistics_threads(), config.max_queued(), ComputePool::Priority::kLow),
         idle_(absl::Seconds(config.upload_idle_seconds())),
-        rpc_{&auth_, &compute_, &disk_, &statistics_, &idle_} {}
+        rpc_{&auth_, &compute_, &disk_, &statistics_, &idle_, &streams_} {}
 
   ~ServerImpl() override { Drain(); }
 
@@ -123,6 +124,7 @@ class ServerImpl final : public Server {
   ComputePool disk_;
   ComputePool statistics_;
   IdleWatch idle_;
+  OpenStreams streams_;
   const RpcRuntime rpc_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> grpc_server_;
@@ -258,6 +260,7 @@ void ServerImpl::Drain() {
     if (workers_ != nullptr) workers_->Stop(std::min(kWorkerPatience, deadline - absl::Now()));
     board_->CloseSubscriptions();
   }
+  streams_.Drain();
   if (grpc_server_ != nullptr) {
     grpc_server_->Shutdown(absl::ToChronoTime(deadline));
     grpc_server_->Wait();

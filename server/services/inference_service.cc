@@ -9,10 +9,12 @@
 #include "models/densities/prior_density.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
+#include "server/rpc/bidi_stream.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/log_likelihood_answer.h"
 #include "server/services/log_prob_answer.h"
+#include "server/services/log_prob_stream.h"
 #include "server/services/questions.h"
 #include "server/services/services.h"
 #include "server/statistics/source.h"
@@ -60,6 +62,11 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                       ReplyBytesPerRow(*request, static_cast<int64_t>(names.size()))));
       return AnswerLogProb(*request, model, theta, *rpc_.compute, call.stop, response);
     });
+  }
+
+  grpc::ServerBidiReactor<v1::LogProbStreamRequest, v1::LogProbStreamResponse>* LogProbStream(
+      grpc::CallbackServerContext* context) override {
+    return HandleQuestions(rpc_, context, Role::kClient, MakeLogProbAnswerer(models_, limits_, *rpc_.compute));
   }
 
   grpc::ServerUnaryReactor* PriorTransform(grpc::CallbackServerContext* context,
