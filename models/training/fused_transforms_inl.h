@@ -9,8 +9,8 @@
 
 #include <cmath>
 
-#include "models/training/fused_layout.h"
 #include "models/plan/fused/math_inl.h"
+#include "models/training/fused_layout.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {
@@ -118,8 +118,9 @@ HWY_INLINE void SplineForward(int64_t bins, const float* y_lines, float* raw_lin
       const auto beyond = hn::Ge(y, x_sum);
       const Vector w = hn::MulAdd(Load(raw + j * kTileRows), share, Number(kMinBin));
       const Vector h = hn::MulAdd(Load(heights + j * kTileRows), share, Number(kMinBin));
-      x_sum = hn::Add(x_sum, w);
-      y_sum = hn::Add(y_sum, h);
+      // The box's corner has no rounding: a row that lies there stays there, through narrow bins of many layers.
+      x_sum = j + 1 < bins ? hn::Add(x_sum, w) : Number(1);
+      y_sum = j + 1 < bins ? hn::Add(y_sum, h) : Number(1);
       bin = hn::IfThenElse(beyond, Number(static_cast<float>(j)), bin);
       width = hn::IfThenElse(beyond, w, width);
       x_end = hn::IfThenElse(beyond, x_sum, x_end);
@@ -136,7 +137,7 @@ HWY_INLINE void SplineForward(int64_t bins, const float* y_lines, float* raw_lin
     for (int64_t k = 0; k < FusedLayer::kSavedLines; ++k) Store(keep[k], saved + k * kTileRows);
 
     const SplineBin at(y, saved);
-    Store(hn::MulAdd(height, at.quotient, hn::Sub(y_end, height)), z_lines + lane);
+    Store(hn::MulAdd(height, hn::Sub(at.quotient, Number(1)), y_end), z_lines + lane);
     const Vector slope = hn::Mul(at.s, at.inverse_denominator);
     const Vector ladj = Log(hn::Mul(hn::Mul(slope, slope), at.numerator));
     Store(hn::Add(Load(ladj_lines + lane), ladj), ladj_lines + lane);
@@ -144,23 +145,31 @@ HWY_INLINE void SplineForward(int64_t bins, const float* y_lines, float* raw_lin
 }
 
 // softmax -> gradient of what it was taken of, in place, where bin `bin` has `delta_size`, and its end, the sum of the
-// sizes up to it, has `delta_end`.
+// sizes up to it, has `delta_end`. What lies below, at and above the bin is summed apart: differences of these sums
+// from 1 would be lost to rounding, at the last bin, whose end is fixed, all of it.
 HWY_INLINE void SoftmaxBackward(int64_t bins, Vector bin, Vector delta_size, Vector delta_end, float* share_of_bin) {
-  const Vector share = Number(1 - static_cast<float>(bins) * kMinBin);
   const Vector zero = hn::Zero(Lanes());
-  Vector mean = zero;
+  Vector below = zero;
+  Vector at = zero;
+  Vector above = zero;
   for (int64_t j = 0; j < bins; ++j) {
-    const Vector at = Number(static_cast<float>(j));
-    const Vector g =
-        hn::Add(hn::IfThenElse(hn::Ge(bin, at), delta_end, zero), hn::IfThenElse(hn::Eq(bin, at), delta_size, zero));
-    mean = hn::MulAdd(Load(share_of_bin + j * kTileRows), g, mean);
+    const Vector p = Load(share_of_bin + j * kTileRows);
+    const Vector number = Number(static_cast<float>(j));
+    below = hn::Add(below, hn::IfThenElse(hn::Gt(bin, number), p, zero));
+    at = hn::IfThenElse(hn::Eq(bin, number), p, at);
+    above = hn::Add(above, hn::IfThenElse(hn::Lt(bin, number), p, zero));
   }
+  const Vector share = Number(1 - static_cast<float>(bins) * kMinBin);
+  delta_size = hn::Mul(delta_size, share);
+  delta_end = hn::Mul(delta_end, share);
+  const Vector g_below = hn::NegMulAdd(delta_size, at, hn::Mul(delta_end, above));
+  const Vector g_at = hn::MulAdd(delta_size, hn::Add(below, above), hn::Mul(delta_end, above));
+  const Vector g_above = hn::Neg(hn::MulAdd(delta_size, at, hn::Mul(delta_end, hn::Add(below, at))));
   for (int64_t j = 0; j < bins; ++j) {
     float* p = share_of_bin + j * kTileRows;
-    const Vector at = Number(static_cast<float>(j));
-    const Vector g =
-        hn::Add(hn::IfThenElse(hn::Ge(bin, at), delta_end, zero), hn::IfThenElse(hn::Eq(bin, at), delta_size, zero));
-    Store(hn::Mul(hn::Mul(Load(p), share), hn::Sub(g, mean)), p);
+    const Vector number = Number(static_cast<float>(j));
+    const Vector g = hn::IfThenElse(hn::Gt(bin, number), g_below, hn::IfThenElse(hn::Eq(bin, number), g_at, g_above));
+    Store(hn::Mul(Load(p), g), p);
   }
 }
 
