@@ -7,6 +7,7 @@
 #include "models/families.h"
 #include "models/statistics/held_out.h"
 #include "models/statistics/misfit.h"
+#include "models/training/device_log_prob.h"
 #include "models/training/member_rows.h"
 #include "models/training/parallel.h"
 #include "models/training/training_run.h"
@@ -31,7 +32,31 @@ bool HasKernels(const DensityTree& tree) {
          std::any_of(tree.children.begin(), tree.children.end(), &HasKernels);
 }
 
+int64_t NumWeights(const Plan& plan) {
+  int64_t sum = 0;
+  for (const AutoregressiveLayer& layer : plan.layers) {
+    for (const Linear& linear : layer.network) sum += (linear.in + 1) * linear.out;
+  }
+  return sum;
+}
+
 }  // namespace
+
+bool TrainingRun::UsedGpu(const DensityTree& tree) const {
+  if (tree.kind == DensityTree::Kind::kFlow) {
+    return UsesGpu(hooks_->device, NumWeights(tree.flow), spec_.training().batch_size());
+  }
+  return std::any_of(tree.children.begin(), tree.children.end(),
+                     [this](const DensityTree& child) { return UsedGpu(child); });
+}
+
+absl::Status TrainingRun::LogProbOfMember(int64_t member, absl::Span<double> log_q) const {
+  const DensityTree& tree = trees_[member];
+  if (tree.kind == DensityTree::Kind::kFlow && UsedGpu(tree)) {
+    return DeviceLogProb(tree.flow, hooks_->device.cuda(), data_.theta, log_q, hooks_->stop);
+  }
+  return MakeDensity(tree)->LogProb(data_.theta, log_q, hooks_->stop);
+}
 
 void TrainingRun::Describe(v1::ModelVersion& description) const {
   const v1::Dataset& dataset = input_->dataset;
@@ -54,6 +79,8 @@ void TrainingRun::Describe(v1::ModelVersion& description) const {
   training.set_num_rows(data_.n());
   training.set_num_rows_dropped(data_.num_dropped);
   training.set_build(TrainingBuild());
+  const bool used_gpu = std::any_of(trees_.begin(), trees_.end(), [this](const auto& tree) { return UsedGpu(tree); });
+  training.set_device(used_gpu ? hooks_->device.name : TrainingDevice().name);
   if (comparison_ != nullptr) {
     for (v1::Candidate& candidate : comparison_->Describe(contenders_)) *training.add_compared() = std::move(candidate);
   }
@@ -123,9 +150,8 @@ absl::StatusOr<std::string> TrainingRun::Finish() {
   Describe(description);
   v1::TrainingSummary& training = *description.mutable_training();
   std::vector<double> log_q(members() * n);
-  ABSL_RETURN_IF_ERROR(ForEach(members(), hooks_->threads, [&](int64_t k) {
-    return MakeDensity(trees_[k])->LogProb(data_.theta, absl::MakeSpan(log_q).subspan(k * n, n), hooks_->stop);
-  }));
+  ABSL_RETURN_IF_ERROR(ForEach(members(), hooks_->threads,
+                               [&](int64_t k) { return LogProbOfMember(k, absl::MakeSpan(log_q).subspan(k * n, n)); }));
   ABSL_RETURN_IF_ERROR(DescribeMembers(log_q, training));
   Safetensors artifact;
   for (int64_t k = 0; k < members(); ++k) WriteDensityTree(trees_[k], MemberPrefix(k), artifact);

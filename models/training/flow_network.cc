@@ -53,11 +53,43 @@ FlowNetwork::FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member) 
     }
     AddLayer(order);
   }
+  MakeTensors();
+  Initialise(seed, member);
+}
+
+FlowNetwork::FlowNetwork(const std::vector<AutoregressiveLayer>& layers) {
+  shape_.kind = layers[0].kind;
+  shape_.d = static_cast<int64_t>(layers[0].order.size());
+  shape_.transforms = static_cast<int64_t>(layers.size());
+  for (const std::vector<int64_t>& degrees : layers[0].degrees) shape_.hidden_units.push_back(degrees.size());
+  shape_.bins = layers[0].bins;
+  for (const AutoregressiveLayer& layer : layers) {
+    AddLayer(layer.order);
+    for (const Linear& linear : layer.network) {
+      initial_weights_.insert(initial_weights_.end(), linear.weight.begin(), linear.weight.end());
+      initial_weights_.insert(initial_weights_.end(), linear.bias.begin(), linear.bias.end());
+    }
+  }
+  MakeTensors();
+}
+
+void FlowNetwork::MakeTensors() {
   scatter_ = IndexTensor(Inverse(layers_.back().order));
   num_weights_ = static_cast<int64_t>(mask_values_.size());
   mask_ = FloatTensor(mask_values_);
   step_scale_ = FloatTensor(step_scale_values_);
-  Initialise(seed, member);
+}
+
+FlowNetwork FlowNetwork::On(const at::Device& device) const {
+  FlowNetwork copy = *this;
+  const auto move = [&](at::Tensor& tensor) {
+    if (tensor.defined()) tensor = tensor.to(device);
+  };
+  for (at::Tensor& gather : copy.gathers_) move(gather);
+  move(copy.scatter_);
+  move(copy.mask_);
+  move(copy.step_scale_);
+  return copy;
 }
 
 void FlowNetwork::AddLayer(const std::vector<int64_t>& order) {

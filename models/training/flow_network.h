@@ -28,9 +28,14 @@ class FlowNetwork {
  public:
   // `seed` and `member` decide the input orders and the initial weights.
   FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member);
+  // The network of layers that ToLayers made; its initial weights are theirs.
+  explicit FlowNetwork(const std::vector<AutoregressiveLayer>& layers);
+  // A copy whose tensors lie on `device`, as those that it is called with must.
+  FlowNetwork On(const at::Device& device) const;
 
   int64_t num_weights() const { return num_weights_; }
-  // The starting point: random hidden maps and output maps of zeros, so that the flow starts as the identity.
+  // The starting point: random hidden maps and output maps of zeros, so that the flow starts as the identity; or what
+  // training came to.
   const std::vector<float>& initial_weights() const { return initial_weights_; }
   // (num_weights,), how much longer than others a weight's steps are. A bias of a spline has nothing to multiply it and
   // must travel several units, ten times what a matrix entry does. All weights of affine layers take steps three times
@@ -55,6 +60,7 @@ class FlowNetwork {
 
  private:
   void AddLayer(const std::vector<int64_t>& order);
+  void MakeTensors();
   void AddLinear(AutoregressiveLayer& layer, int64_t in, int64_t out, const std::vector<uint8_t>& mask, bool output);
   void Initialise(uint64_t seed, int64_t member);
 

@@ -53,7 +53,7 @@ absl::StatusOr<Plan> FlowTraining::TrainOne(const FlowTask& task, double share) 
   ABSL_RETURN_IF_ERROR(stop().Check());
   const std::string path = task.part.empty() ? turn_.path : absl::StrCat(turn_.path, "/", task.part);
   const FlowShape shape = ShapeOf(task.spec, task.data->d());
-  const LoopOptions options = OptionsOf(task.spec.training(), turn_.member, task.part);
+  LoopOptions options = OptionsOf(task.spec.training(), turn_.member, task.part);
 
   // Columns are a function of the rows alone, so a resumed training finds the same ones.
   const double effective_rows = EffectiveRowsOf(*task.data, task.train);
@@ -62,6 +62,8 @@ absl::StatusOr<Plan> FlowTraining::TrainOne(const FlowTask& task, double share) 
   };
   ABSL_ASSIGN_OR_RETURN(Plan plan, ChooseColumns(*task.data, task.train, task.spec, shape.kind, fit));
   const FlowNetwork network(shape, options.seed, turn_.member);
+  const TrainingDevice& device = states_.hooks().device;
+  if (UsesGpu(device, network.num_weights(), options.batch_size)) options.autograd_device = device.cuda();
   ABSL_ASSIGN_OR_RETURN(MemberState state, states_.Get(path, StartMember(network, options)));
   if (!state.finished) {
     ABSL_ASSIGN_OR_RETURN(const LoopRows train, ToLayerSpace(plan, *task.data, task.train));

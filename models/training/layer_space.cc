@@ -10,11 +10,28 @@
 
 namespace creamery {
 
+double RowToLayerSpace(const Plan& plan, const double* theta, double* y) {
+  const int64_t d = plan.d();
+  double ladj = 0;
+  for (int64_t j = 0; j < d; ++j) {
+    const MappedValue value = MapForward(plan.columns[j], theta[j]);
+    y[j] = value.y;
+    ladj += value.ladj;
+  }
+  if (plan.whitening.empty()) return ladj;
+  for (int64_t i = d; i-- > 0;) {  // from the last row up, so that y' can take the place of y
+    const double* row = &plan.whitening[i * d];
+    double sum = 0;
+    for (int64_t j = 0; j <= i; ++j) sum += row[j] * y[j];
+    y[i] = sum;
+    ladj += std::log(row[i]);
+  }
+  return ladj;
+}
+
 absl::StatusOr<LoopRows> ToLayerSpace(const Plan& plan, const PreparedData& data, absl::Span<const int64_t> use) {
   const auto n = static_cast<int64_t>(use.size());
   const int64_t d = plan.d();
-  double whitening_ladj = 0;
-  for (int64_t j = 0; j < d && !plan.whitening.empty(); ++j) whitening_ladj += std::log(plan.whitening[j * d + j]);
   double total = 0;
   for (const int64_t row : use) total += data.weight[row];
 
@@ -24,25 +41,12 @@ absl::StatusOr<LoopRows> ToLayerSpace(const Plan& plan, const PreparedData& data
   double ladj = 0;
   for (const int64_t row : use) {
     const double w = data.weight[row] / total * static_cast<double>(n);
-    double row_ladj = whitening_ladj;
-    for (int64_t j = 0; j < d; ++j) {
-      const double theta = data.theta[row * d + j];
-      const MappedValue value = MapForward(plan.columns[j], theta);
-      mapped[j] = value.y;
-      row_ladj += value.ladj;
-    }
+    const double row_ladj = RowToLayerSpace(plan, &data.theta[row * d], mapped.data());
     if (!std::isfinite(row_ladj)) {
       return absl::FailedPreconditionError(
           absl::StrCat("row ", data.dataset_row[row], " lies too close to a bound for the column maps"));
     }
-    for (int64_t i = 0; i < d; ++i) {
-      double sum = mapped[i];
-      if (!plan.whitening.empty()) {
-        sum = 0;
-        for (int64_t j = 0; j <= i; ++j) sum += plan.whitening[i * d + j] * mapped[j];
-      }
-      y.push_back(static_cast<float>(sum));
-    }
+    y.insert(y.end(), mapped.begin(), mapped.end());
     weight.push_back(static_cast<float>(w));
     ladj += w * row_ladj;
   }

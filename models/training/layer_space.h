@@ -12,6 +12,9 @@
 
 namespace creamery {
 
+// One row: theta: (d) -> y: (d). Returns log |det dy/dtheta|, natural log; not finite if the row cannot be mapped.
+double RowToLayerSpace(const Plan& plan, const double* theta, double* y);
+
 // Rows `use` of `data`, weights scaled to mean 1 over them. FAILED_PRECONDITION if a row cannot be mapped.
 absl::StatusOr<LoopRows> ToLayerSpace(const Plan& plan, const PreparedData& data, absl::Span<const int64_t> use);
 

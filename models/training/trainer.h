@@ -11,6 +11,7 @@
 #include "creamery/v1/dataset.pb.h"
 #include "creamery/v1/job.pb.h"
 #include "creamery/v1/model.pb.h"
+#include "models/training/device.h"
 #include "proto/support/rows.h"
 #include "proto/support/stop_token.h"
 
@@ -32,7 +33,8 @@ struct TrainingHooks {
   std::function<bool()> checkpoint_due;
   std::function<absl::Status(std::string)> checkpoint;
   std::string resume_from;  // bytes of a checkpoint of the same job, or empty
-  int threads = 1;          // networks trained side by side, each on one thread; the weights do not depend on it
+  TrainingDevice device;
+  int threads = 1;  // networks trained side by side, each on one thread; the weights do not depend on it
 };
 
 // Trains; returns the artifact's bytes, to be read with LoadEstimator.

@@ -1,14 +1,12 @@
 #include "models/training/training_loop.h"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "models/random.h"
+#include "models/training/device_epochs.h"
 #include "models/training/fused_flow.h"
 #include "models/training/fused_kernels.h"
 #include "proto/support/status_macros.h"
@@ -22,26 +20,18 @@ constexpr int64_t kEvaluationRows = 4096;  // a few milliseconds between looks a
 // Minus the weighted mean log density of some rows and its gradient, in the space of the layers.
 class Objective {
  public:
-  virtual ~Objective() = default;
-  // Of rows index[0..count) of the training rows; the gradient of forbidden weights is 0.
-  virtual double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
-                                 std::vector<float>& gradient) = 0;
-  // Of held-out rows begin..begin + count - 1.
-  virtual double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) = 0;
-};
-
-class FusedObjective final : public Objective {
- public:
-  FusedObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out)
+  Objective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out)
       : train_(train), held_out_(held_out), flow_(network.layers()), workspace_(flow_) {}
 
+  // Of rows index[0..count) of the training rows; the gradient of forbidden weights is 0.
   double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
-                         std::vector<float>& gradient) override {
+                         std::vector<float>& gradient) {
     const FusedRows rows{train_.y.data_ptr<float>(), train_.weight.data_ptr<float>(), index, count};
     return flow_.LossAndGradient(weights, rows, workspace_, absl::MakeSpan(gradient));
   }
 
-  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) override {
+  // Of held-out rows begin..begin + count - 1.
+  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) {
     const int64_t d = held_out_.y.size(1);
     const FusedRows rows{held_out_.y.data_ptr<float>() + begin * d, held_out_.weight.data_ptr<float>() + begin, nullptr,
                          count};
@@ -54,46 +44,6 @@ class FusedObjective final : public Objective {
   const FusedFlow flow_;
   FusedFlow::Workspace workspace_;
 };
-
-// By LibTorch's autograd: the reference.
-class EagerObjective final : public Objective {
- public:
-  EagerObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out)
-      : network_(network), train_(train), held_out_(held_out) {}
-
-  double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
-                         std::vector<float>& gradient) override {
-    at::Tensor leaf = View(weights).set_requires_grad(true);
-    const at::Tensor batch = at::from_blob(const_cast<int64_t*>(index), {count}, at::kLong);
-    const at::Tensor log_prob = network_.LogProb(leaf, train_.y.index_select(0, batch));
-    const at::Tensor loss = -(log_prob * train_.weight.index_select(0, batch)).mean();
-    loss.backward();
-    View(gradient).copy_(leaf.grad());
-    return loss.item<double>();
-  }
-
-  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) override {
-    at::NoGradGuard no_grad;
-    const at::Tensor log_prob = network_.LogProb(View(weights), held_out_.y.narrow(0, begin, count));
-    const at::Tensor weight = held_out_.weight.narrow(0, begin, count).to(at::kDouble);
-    return -log_prob.to(at::kDouble).dot(weight).item<double>() / static_cast<double>(count);
-  }
-
- private:
-  static at::Tensor View(std::vector<float>& values) {
-    return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kFloat);
-  }
-
-  const FlowNetwork& network_;
-  const LoopRows& train_;
-  const LoopRows& held_out_;
-};
-
-std::unique_ptr<Objective> MakeObjective(const FlowNetwork& network, const LoopRows& train, const LoopRows& held_out,
-                                         bool eager) {
-  if (eager) return std::make_unique<EagerObjective>(network, train, held_out);
-  return std::make_unique<FusedObjective>(network, train, held_out);
-}
 
 // In eight sums, a fixed order that a processor can follow quickly.
 double Norm(const std::vector<float>& values) {
@@ -121,9 +71,13 @@ class Loop {
         held_out_(held_out),
         options_(options),
         stop_(stop),
-        objective_(MakeObjective(network, train, held_out, options.eager)),
+        objective_(network, train, held_out),
         gradient_(network.num_weights()),
-        state_(state) {}
+        state_(state) {
+    if (!options.autograd_device.empty()) {
+      device_ = std::make_unique<DeviceEpochs>(network, train, held_out, options);
+    }
+  }
 
   absl::Status Epoch() {
     const int64_t epoch = state_.epoch + 1;
@@ -152,12 +106,18 @@ class Loop {
     const RandomStream stream(options_.seed, RandomPurpose::kShuffle);
     const std::vector<int64_t> rows =
         stream.Permutation(n, (static_cast<uint64_t>(options_.member) << 32) + static_cast<uint64_t>(epoch));
+    if (device_ != nullptr) {
+      ABSL_ASSIGN_OR_RETURN(const double loss, device_->Descend(rows, stop_, state_));
+      if (!std::isfinite(loss)) return Diverged(options_, epoch, state_.learning_rate, "the training loss");
+      state_.train_loss = loss - train_.map_ladj;
+      return absl::OkStatus();
+    }
     const double steps_per_epoch = std::ceil(static_cast<double>(n) / static_cast<double>(options_.batch_size));
     double sum = 0;
     for (int64_t begin = 0; begin < n; begin += options_.batch_size) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(options_.batch_size, n - begin);
-      const double value = objective_->LossAndGradient(state_.weights, &rows[begin], count, gradient_);
+      const double value = objective_.LossAndGradient(state_.weights, &rows[begin], count, gradient_);
       const double norm = Norm(gradient_);
       if (!std::isfinite(value)) return Diverged(options_, epoch, state_.learning_rate, "the training loss");
       if (!std::isfinite(norm)) return Diverged(options_, epoch, state_.learning_rate, "the gradient");
@@ -174,12 +134,8 @@ class Loop {
     return absl::OkStatus();
   }
 
-  // Gradient steps walk around the minimum; their mean lies closer to it (Polyak & Juditsky 1992). Exponential over the
-  // last few epochs, and over fewer steps at the beginning.
   void UpdateAverage(double steps_per_epoch) {
-    const auto t = static_cast<double>(state_.steps);
-    const double keep = std::min(1 - 1 / (kAverageEpochs * steps_per_epoch), (1 + t) / (10 + t));
-    const auto part = static_cast<float>(1 - keep);
+    const auto part = static_cast<float>(AveragePart(state_.steps, steps_per_epoch));
     for (size_t i = 0; i < state_.average.size(); ++i) {
       state_.average[i] += part * (state_.weights[i] - state_.average[i]);
     }
@@ -187,18 +143,23 @@ class Loop {
 
   // Of the average, which is what answers.
   absl::Status Evaluate(int64_t epoch) {
+    ABSL_ASSIGN_OR_RETURN(const double loss, device_ != nullptr ? device_->HeldOutLoss(stop_) : HeldOutLoss());
+    state_.held_out_loss = loss - held_out_.map_ladj;
+    if (!std::isfinite(state_.held_out_loss)) {
+      return Diverged(options_, epoch, state_.learning_rate, "the held-out loss");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<double> HeldOutLoss() {
     const int64_t n = held_out_.y.size(0);
     double sum = 0;
     for (int64_t begin = 0; begin < n; begin += kEvaluationRows) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(kEvaluationRows, n - begin);
-      sum += objective_->HeldOutLoss(state_.average, begin, count) * static_cast<double>(count);
+      sum += objective_.HeldOutLoss(state_.average, begin, count) * static_cast<double>(count);
     }
-    state_.held_out_loss = sum / static_cast<double>(n) - held_out_.map_ladj;
-    if (!std::isfinite(state_.held_out_loss)) {
-      return Diverged(options_, epoch, state_.learning_rate, "the held-out loss");
-    }
-    return absl::OkStatus();
+    return sum / static_cast<double>(n);
   }
 
   const FlowNetwork& network_;
@@ -206,12 +167,19 @@ class Loop {
   const LoopRows& held_out_;
   const LoopOptions& options_;
   const StopToken& stop_;
-  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<DeviceEpochs> device_;  // null: the fused step
+  Objective objective_;
   std::vector<float> gradient_;
   MemberState& state_;
 };
 
 }  // namespace
+
+double AveragePart(int64_t step, double steps_per_epoch) {
+  const auto t = static_cast<double>(step);
+  const double keep = std::min(1 - 1 / (kAverageEpochs * steps_per_epoch), (1 + t) / (10 + t));
+  return 1 - keep;
+}
 
 MemberState StartMember(const FlowNetwork& network, const LoopOptions& options) {
   MemberState state;

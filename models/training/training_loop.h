@@ -7,7 +7,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <string>
 
 #include "absl/status/status.h"
 #include "models/training/flow_network.h"
@@ -32,11 +32,17 @@ struct LoopOptions {
   int64_t max_epochs = 300;
   int64_t patience = 20;
   double clip_norm = 5;
-  bool eager = false;  // gradients by LibTorch's autograd: slower, the reference
+  // Where LibTorch's autograd makes the steps (DeviceEpochs): "cuda:0", or "cpu", the reference. Empty: the fused step.
+  std::string autograd_device;
 };
 
 // Sets up a member before its first epoch.
 MemberState StartMember(const FlowNetwork& network, const LoopOptions& options);
+
+// How far a step, counted from 1, moves the average towards the new weights. Gradient steps walk around the minimum;
+// their mean lies closer to it (Polyak & Juditsky 1992). Exponential over the last few epochs, and over fewer steps at
+// the beginning.
+double AveragePart(int64_t step, double steps_per_epoch);
 
 // Trains from where `state` is until it is finished. `after_epoch` is called after every epoch but with `state` whole,
 // so that it can be written; its error ends the training. `stop` is looked at before every step. FAILED_PRECONDITION if

@@ -47,6 +47,9 @@ class TrainingRun {
   bool IsFailure(const absl::Status& status) const;
 
   int64_t members() const { return spec_.training().members(); }
+  // Whether a network of the tree was trained on the GPU.
+  bool UsedGpu(const DensityTree& tree) const;
+  absl::Status LogProbOfMember(int64_t member, absl::Span<double> log_q) const;
   void Describe(v1::ModelVersion& description) const;
   absl::Status DescribeMembers(absl::Span<const double> log_q, v1::TrainingSummary& training) const;
   absl::Status AddMisfit(v1::HeldOutStatistics& held_out) const;

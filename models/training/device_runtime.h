@@ -1,0 +1,43 @@
+// What a LibTorch with CUDA does otherwise than one without: two sources, of which the build takes one.
+#ifndef CREAMERY_MODELS_TRAINING_DEVICE_RUNTIME_H_
+#define CREAMERY_MODELS_TRAINING_DEVICE_RUNTIME_H_
+
+#include <c10/core/Device.h>
+#include <c10/core/Stream.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace creamery {
+
+bool LibTorchHasCuda();
+// The GPUs that LibTorch finds, in the order of their CUDA indices.
+std::vector<std::string> GpuNames();
+
+// A queue of work of the caller's own, so that networks are trained side by side on one GPU.
+c10::Stream NewStream(const c10::Device& device);
+
+// The same work on a device again and again. On a GPU its kernels are recorded into a graph after a few direct runs,
+// and played back with one launch from then on; if LibTorch cannot record it, it goes on running directly. Not
+// thread-safe.
+class RepeatedWork {
+ public:
+  // `work` reads and writes tensors that stay where they are, and does not wait for the device. On a GPU the current
+  // stream, here and in Run, must be one from NewStream.
+  RepeatedWork(const c10::Device& device, std::function<void()> work);
+  ~RepeatedWork();
+  void Run();
+  // Whether Run plays back a graph by now.
+  bool recorded() const;
+
+ private:
+  struct Graph;
+  std::function<void()> work_;
+  std::unique_ptr<Graph> graph_;  // null for the processor
+};
+
+}  // namespace creamery
+
+#endif  // CREAMERY_MODELS_TRAINING_DEVICE_RUNTIME_H_

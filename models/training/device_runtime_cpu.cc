@@ -1,0 +1,23 @@
+// For a LibTorch without CUDA.
+#include <utility>
+
+#include "models/training/device_runtime.h"
+
+namespace creamery {
+
+bool LibTorchHasCuda() { return false; }
+
+std::vector<std::string> GpuNames() { return {}; }
+
+c10::Stream NewStream(const c10::Device& device) { return c10::Stream(c10::Stream::DEFAULT, device); }
+
+struct RepeatedWork::Graph {};
+
+RepeatedWork::RepeatedWork(const c10::Device&, std::function<void()> work) : work_(std::move(work)) {}
+RepeatedWork::~RepeatedWork() = default;
+
+void RepeatedWork::Run() { work_(); }
+
+bool RepeatedWork::recorded() const { return false; }
+
+}  // namespace creamery
