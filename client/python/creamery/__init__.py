@@ -36,6 +36,7 @@ from creamery._estimate import Estimate, Evidence, EvidenceRatio
 from creamery._job_array import JobArray, JobArrayStatus
 from creamery._jobs import Job, JobStatus, Progress
 from creamery._joint import JointResult
+from creamery._log_prob_stream import LogProbStream
 from creamery._model import Model
 from creamery._models import ModelSummary
 from creamery._priors import LogUniform, Normal, Uniform
@@ -84,6 +85,7 @@ __all__ = [
     "JobStatus",
     "JointResult",
     "KDE",
+    "LogProbStream",
     "LogUniform",
     "MAF",
     "Model",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+import math
+import struct
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ _DTYPES: Dict[int, np.dtype[Any]] = {
     array_pb2.INT64: np.dtype("<i8"),
     array_pb2.UINT8: np.dtype("u1"),
 }
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+_DOUBLE = struct.Struct("<d")
 _CODES: Dict[np.dtype[Any], Any] = {dtype: code for code, dtype in _DTYPES.items()}
 
 
@@ -44,9 +48,22 @@ def from_proto(message: array_pb2.Array) -> NDArray[Any]:
     shape = tuple(message.shape)
     if dtype is None:
         raise DataLossError(f"array has type number {message.dtype}, which this client does not know")
-    if min(shape, default=0) < 0 or int(np.prod(shape, dtype=np.int64)) * dtype.itemsize != len(message.data):
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(message.data):
         raise DataLossError(f"array has shape {shape} of {dtype} but {len(message.data)} bytes")
     return np.frombuffer(message.data, dtype=dtype).reshape(shape)
+
+
+def first_row(message: array_pb2.Array) -> Union[float, NDArray[Any]]:
+    """The one row of an answer for one point: a float of shape (1,), an array of its own of shape (1, d).
+
+    Raises:
+        DataLossError: as for `from_proto`.
+    """
+    data = message.data
+    if len(data) == 8 and message.dtype == array_pb2.FLOAT64 and message.shape == [1]:
+        return float(_DOUBLE.unpack(data)[0])
+    array = from_proto(message)
+    return float(array[0]) if array.ndim == 1 else array[0].copy()
 
 
 def floats(what: str, values: Any) -> NDArray[Any]:
@@ -57,7 +74,7 @@ def floats(what: str, values: Any) -> NDArray[Any]:
     """
     try:
         array = np.asarray(values)
-        if array.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        if array.dtype not in _FLOATS:
             array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(f"{what} is not an array of numbers: {error}") from error

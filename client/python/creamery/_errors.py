@@ -156,6 +156,12 @@ def status_code(number: int) -> grpc.StatusCode:
     return grpc.StatusCode.UNKNOWN
 
 
+def of_code(number: int, message: str) -> CreameryError:
+    """The exception of a `creamery.v1.Error`."""
+    code = status_code(number)
+    return _BY_CODE.get(code, CreameryError)(message or code.name, code)
+
+
 def from_rpc_error(error: Any) -> CreameryError:
     """The exception of an RPC that ended with `error` (a grpc.RpcError that is also a grpc.Call)."""
     code = error.code() if callable(getattr(error, "code", None)) else grpc.StatusCode.UNKNOWN

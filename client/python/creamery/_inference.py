@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Literal, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Iterable, List, Literal, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creamery import _arrays, _names, _samples
 from creamery._arrays import FloatArray
-from creamery._errors import InvalidArgumentError
+from creamery._density_calls import Asked, DensityCalls, Points, precision_code
+from creamery._log_prob_stream import LogProbStream
 from creamery._model_base import ModelBase
 from creamery._transport import Transport
 from creamery.v1 import inference_service_pb2, model_service_pb2
 
-# Far below the 3 MiB a reply may have, and big enough that the call costs nothing beside the numbers.
-_CHUNK_BYTES = 2 << 20
 # Evaluations that one request of many models may ask for: some seconds of work.
 _MODELS_TIMES_ROWS = 1_000_000
 ModelLike = Union[ModelBase, str]
 
 
-class DensityQuestions(ModelBase):
+class DensityQuestions(DensityCalls):
     """What can be asked of the density of a model version."""
 
     @overload
@@ -33,6 +32,7 @@ class DensityQuestions(ModelBase):
         *,
         gradient: Literal[False] = ...,
         prior_fraction: float = ...,
+        precision: Optional[str] = ...,
     ) -> Union[float, FloatArray]: ...
 
     @overload
@@ -44,6 +44,7 @@ class DensityQuestions(ModelBase):
         *,
         gradient: Literal[True],
         prior_fraction: float = ...,
+        precision: Optional[str] = ...,
     ) -> Tuple[Union[float, FloatArray], FloatArray]: ...
 
     def log_prob(
@@ -54,6 +55,7 @@ class DensityQuestions(ModelBase):
         *,
         gradient: bool = False,
         prior_fraction: float = 0.0,
+        precision: Optional[str] = None,
     ) -> Any:
         """Natural-log density, in the parameters' units; -inf outside the support.
 
@@ -63,6 +65,8 @@ class DensityQuestions(ModelBase):
             columns: names of the columns of theta, in any order; default: the model's order.
             gradient: also return the gradient in theta, (n, d) or (d,), columns as those of theta.
             prior_fraction: share f of the declared prior mixed in, [0, 1): log of (1 - f) q + f prior.
+            precision: arithmetic of the networks, "single" or "double"; default single, whose error is below
+                1e-5 max(1, |log_prob|) where the model has mass. Double is about ten times slower.
 
         Returns:
             (n,) float64, or a float for one point; with `gradient`, the pair of it and the gradient.
@@ -75,13 +79,63 @@ class DensityQuestions(ModelBase):
             >>> model.log_prob({"sigma8": [0.81, 0.83], "omegam": [0.31, 0.32]})
             array([4.2, 3.7])
         """
-        options = {"gradient": gradient, "prior_fraction": prior_fraction}
-        fields = ("log_prob", "gradient") if gradient else ("log_prob",)
-        answers = self._density("LogProb", inference_service_pb2.LogProbRequest, fields, theta, x, columns, options)
+        asked = _log_prob(gradient, prior_fraction, precision)
+        answers = self._ask(asked, self._points(theta, columns), x)
         return answers if gradient else answers[0]
 
+    def log_prob_stream(
+        self,
+        blocks: Iterable[Any],
+        x: Optional[Any] = None,
+        columns: Optional[Sequence[str]] = None,
+        *,
+        gradient: bool = False,
+        prior_fraction: float = 0.0,
+        precision: Optional[str] = None,
+        return_errors: bool = False,
+        in_flight: int = 4,
+    ) -> LogProbStream:
+        """log_prob of block after block of points over one call, in memory that does not grow with their number.
+
+        Args:
+            blocks: points as for `log_prob`, each a block; some thousand rows each are best. An iterable that goes on
+                forever is as good as a list.
+            x: (p,) or (1, p) context of a conditional model, for all blocks.
+            columns: as for `log_prob`.
+            gradient: as for `log_prob`.
+            prior_fraction: as for `log_prob`.
+            precision: as for `log_prob`.
+            return_errors: a block that cannot be answered yields its exception instead of raising it.
+            in_flight: questions on their way at any time. Blocks are taken that far ahead of the answers: 1 for an
+                iterable whose next block depends on the last answer.
+
+        Returns:
+            An iterator over the answers, each as `log_prob` gives it for its block.
+
+        Raises:
+            InvalidArgumentError: when its answer is due, for a block with a wrong shape or column, NaN or infinity;
+                the block after it is answered as if nothing had happened.
+
+        Example:
+            >>> with model.log_prob_stream(np.array_split(theta, 100)) as answers:
+            ...     total = sum(answer.sum() for answer in answers)
+        """
+        asked = _log_prob(gradient, prior_fraction, precision)
+
+        def points(block: Any) -> Points:
+            return self._points(block, columns)
+
+        return LogProbStream(
+            self._transport, self.name, asked, iter(blocks), points, x, self._warn, return_errors, in_flight
+        )
+
     def log_prob_gradient(
-        self, theta: Any, x: Optional[Any] = None, columns: Optional[Sequence[str]] = None
+        self,
+        theta: Any,
+        x: Optional[Any] = None,
+        columns: Optional[Sequence[str]] = None,
+        *,
+        precision: Optional[str] = None,
     ) -> Tuple[Union[float, FloatArray], FloatArray]:
         """Natural-log density with its gradient: what Hamiltonian samplers ask for.
 
@@ -89,6 +143,7 @@ class DensityQuestions(ModelBase):
             theta: as for `log_prob`.
             x: as for `log_prob`.
             columns: as for `log_prob`.
+            precision: as for `log_prob`.
 
         Returns:
             (n,) and (n, d) float64; a float and (d,) for one point. Columns of the gradient as those of theta.
@@ -99,7 +154,7 @@ class DensityQuestions(ModelBase):
         Example:
             >>> value, gradient = model.log_prob_gradient([0.31, 0.81])
         """
-        return self.log_prob(theta, x, columns, gradient=True)
+        return self.log_prob(theta, x, columns, gradient=True, precision=precision)
 
     def spread(
         self, theta: Any, x: Optional[Any] = None, columns: Optional[Sequence[str]] = None
@@ -121,9 +176,9 @@ class DensityQuestions(ModelBase):
             >>> model.spread([0.31, 0.81])
             0.02
         """
-        request = inference_service_pb2.LogProbRequest
         answer: Union[float, FloatArray]
-        (answer,) = self._density("LogProb", request, ("spread",), theta, x, columns, {"spread": True})
+        asked = Asked("LogProb", inference_service_pb2.LogProbRequest, "theta", ("spread",), {"spread": True})
+        (answer,) = self._ask(asked, self._points(theta, columns), x)
         return answer
 
     def log_likelihood(
@@ -134,6 +189,7 @@ class DensityQuestions(ModelBase):
         *,
         more: Sequence[ModelLike] = (),
         evidence: bool = True,
+        precision: Optional[str] = None,
     ) -> Union[float, FloatArray]:
         """Nuisance-free log-likelihood: log P(theta) + log Z - log prior(theta), natural log.
 
@@ -144,6 +200,7 @@ class DensityQuestions(ModelBase):
             more: further models of independent data sets or objects, or their names: their log-likelihoods are summed.
                 No prior is left in the sum: add the log-prior once to get a posterior.
             evidence: False leaves the log-evidences out: the likelihood up to a constant.
+            precision: as for `log_prob`.
 
         Returns:
             (n,) float64, or a float for one point; -inf where the posterior or the prior density is zero.
@@ -157,23 +214,29 @@ class DensityQuestions(ModelBase):
             -8.1
         """
         further = resolve(self._transport, more)
-        wanted = list(dict.fromkeys(name for each in (self, *further) for name in each.parameters))
-        options = {"more_models": [each.name for each in further], "without_evidence": not evidence}
-        request = inference_service_pb2.LogLikelihoodRequest
+        union = list(dict.fromkeys(name for each in (self, *further) for name in each.parameters)) if further else None
+        options = {
+            "more_models": tuple(each.name for each in further),
+            "without_evidence": not evidence,
+            "precision": precision_code(precision),
+        }
         rows_of_a_request = max(1, _MODELS_TIMES_ROWS // (1 + len(further)))
+        request = inference_service_pb2.LogLikelihoodRequest
+        asked = Asked("LogLikelihood", request, "theta", ("log_likelihood",), options, rows_of_a_request)
         answer: Union[float, FloatArray]
-        (answer,) = self._density(
-            "LogLikelihood", request, ("log_likelihood",), theta, x, columns, options, wanted, rows_of_a_request
-        )
+        (answer,) = self._ask(asked, self._points(theta, columns, union), x)
         return answer
 
-    def prior_transform(self, u: Any, x: Optional[Any] = None, *, prior_fraction: float = 0.0) -> FloatArray:
+    def prior_transform(
+        self, u: Any, x: Optional[Any] = None, *, prior_fraction: float = 0.0, precision: Optional[str] = None
+    ) -> FloatArray:
         """Maps the unit hypercube to parameters: uniform u gives draws from the density.
 
         Args:
             u: (n, d), or (d,) for one point, strictly inside the hypercube.
             x: (p,), (1, p) or (n, p) context of a conditional model.
             prior_fraction: share of the declared prior mixed in, [0, 1): points with u[0] below it go to the prior.
+            precision: as for `log_prob`.
 
         Returns:
             (n, d) float64, or (d,) for one point, in the model's order: what nested samplers ask for.
@@ -185,20 +248,19 @@ class DensityQuestions(ModelBase):
             >>> model.prior_transform([0.5, 0.5])
             array([0.31, 0.81])
         """
-        points = _arrays.floats("u", u)
-        rows = points[np.newaxis] if points.ndim <= 1 else points
-
-        def request(start: int, stop: int) -> Any:
-            message = inference_service_pb2.PriorTransformRequest(
-                model=self.name, u=_piece(rows, start, stop), prior_fraction=prior_fraction
-            )
-            return _with_context(message, x, len(rows), start, stop)
-
-        (theta,) = self._chunked("PriorTransform", request, ("theta",), "u", rows)
-        return theta.reshape(points.shape[:-1] + theta.shape[1:])
+        options = {"prior_fraction": prior_fraction, "precision": precision_code(precision)}
+        asked = Asked("PriorTransform", inference_service_pb2.PriorTransformRequest, "u", ("theta",), options)
+        theta: FloatArray
+        (theta,) = self._ask(asked, Points.of("u", u), x)
+        return theta
 
     def inverse_prior_transform(
-        self, theta: Any, x: Optional[Any] = None, columns: Optional[Sequence[str]] = None
+        self,
+        theta: Any,
+        x: Optional[Any] = None,
+        columns: Optional[Sequence[str]] = None,
+        *,
+        precision: Optional[str] = None,
     ) -> FloatArray:
         """Maps parameters to the points of the unit hypercube that `prior_transform` maps back to them.
 
@@ -206,6 +268,7 @@ class DensityQuestions(ModelBase):
             theta: as for `log_prob`, inside the support.
             x: as for `log_prob`.
             columns: as for `log_prob`.
+            precision: as for `log_prob`.
 
         Returns:
             (n, d) float64 in (0, 1), or (d,) for one point, in the model's order. Of a mixture, where several u lead to
@@ -218,9 +281,13 @@ class DensityQuestions(ModelBase):
             >>> model.inverse_prior_transform(model.prior_transform([0.5, 0.5]))
             array([0.5, 0.5])
         """
-        request = inference_service_pb2.InversePriorTransformRequest
-        answer = self._density("InversePriorTransform", request, ("u",), theta, x, columns)[0]
-        return np.asarray(answer)
+        options = {"precision": precision_code(precision)}
+        asked = Asked(
+            "InversePriorTransform", inference_service_pb2.InversePriorTransformRequest, "theta", ("u",), options
+        )
+        u: FloatArray
+        (u,) = self._ask(asked, self._points(theta, columns), x)
+        return u
 
     def sample(
         self,
@@ -230,6 +297,7 @@ class DensityQuestions(ModelBase):
         *,
         log_prob: bool = False,
         as_: Optional[str] = None,
+        precision: Optional[str] = None,
     ) -> Any:
         """Random draws from the density. Row i depends on (seed, i) alone, so sample(1000) begins sample(2000).
 
@@ -239,6 +307,7 @@ class DensityQuestions(ModelBase):
             x: (p,) or (1, p) context of a conditional model.
             log_prob: also return the natural-log density of each row.
             as_: "anesthetic", "getdist" or "pandas" for a frame of that package; None for arrays.
+            precision: as for `log_prob`.
 
         Returns:
             (n, d) float64 in the model's order; with `log_prob` the pair of it and (n,). With `as_`, a frame.
@@ -253,10 +322,13 @@ class DensityQuestions(ModelBase):
             (1000, 2)
         """
         _samples.check(as_)
-        request = inference_service_pb2.SampleRequest(model=self.name, num_samples=num_samples, log_prob=log_prob)
+        request = inference_service_pb2.SampleRequest(
+            model=self.name, num_samples=num_samples, log_prob=log_prob, precision=precision_code(precision)
+        )
         if seed is not None:
             request.seed = seed
-        _with_context(request, x, 1, 0, 1)
+        if x is not None:
+            request.x.CopyFrom(_arrays.to_proto(np.atleast_2d(_arrays.floats("x", x))))
         theta: List[NDArray[Any]] = []
         densities: List[NDArray[Any]] = []
         kinds: List[int] = []
@@ -272,65 +344,6 @@ class DensityQuestions(ModelBase):
             return _samples.convert(rows, density, self.proto.signature.parameters, as_)
         return (rows, density) if log_prob else rows
 
-    def _density(
-        self,
-        method: str,
-        request_class: Any,
-        fields: Sequence[str],
-        theta: Any,
-        x: Any,
-        columns: Optional[Sequence[str]],
-        options: Optional[Dict[str, Any]] = None,
-        wanted: Optional[Sequence[str]] = None,
-        max_rows: int = 1 << 30,
-    ) -> Tuple[Any, ...]:
-        """The named fields of the answers for points in any form: (n, ...), without the first axis for one point."""
-        named = self.parameters if wanted is None else wanted
-        points, found = _arrays.table(theta, named if columns is None else columns)
-        if columns is None:
-            columns = found
-        rows = points[np.newaxis] if points.ndim <= 1 else points
-        if points.ndim == 0:
-            rows = points.reshape(1, 1)
-
-        def request(start: int, stop: int) -> Any:
-            piece = _piece(rows, start, stop)
-            message = request_class(model=self.name, theta=piece, columns=columns, **(options or {}))
-            return _with_context(message, x, len(rows), start, stop)
-
-        answers = self._chunked(method, request, fields, "theta", rows, max_rows)
-        if points.ndim > 1:
-            return tuple(answers)
-        return tuple(float(answer[0]) if answer.ndim == 1 else answer[0] for answer in answers)
-
-    def _chunked(
-        self,
-        method: str,
-        request: Callable[[int, int], Any],
-        fields: Sequence[str],
-        what: str,
-        rows: NDArray[Any],
-        max_rows: int = 1 << 30,
-    ) -> List[FloatArray]:
-        """Asks in pieces that keep every message small and joins the answers, shape (n, ...) for each field."""
-        n = len(rows)
-        bytes_per_row = 8 * max(1, rows[:1].size) * (2 if len(fields) > 1 else 1)
-        step = min(max_rows, _arrays.chunk_rows(bytes_per_row, _CHUNK_BYTES))
-        if n > step:  # the server would count the row from the start of its piece
-            finite = np.isfinite(rows).reshape(n, -1).all(axis=1)
-            if not finite.all():
-                raise InvalidArgumentError(f"{what} row {int(np.argmin(finite))} has NaN or infinity")
-        kinds: List[int] = []
-        parts: List[List[NDArray[Any]]] = [[] for _ in fields]
-        pieces = (request(start, min(n, start + step)) for start in range(0, max(1, n), step))
-        for reply in self._transport.call_each(method, pieces):
-            kinds.extend(reply.warnings)
-            for field, part in zip(fields, parts):
-                part.append(_arrays.from_proto(getattr(reply, field)))
-        joined: List[FloatArray] = [np.concatenate(part) for part in parts]
-        self._warn(kinds)
-        return joined
-
 
 def resolve(transport: Transport, models: Sequence[ModelLike]) -> List[ModelBase]:
     """Handles of models given as such or by name, each name resolved now.
@@ -344,16 +357,7 @@ def resolve(transport: Transport, models: Sequence[ModelLike]) -> List[ModelBase
     return [ModelBase(transport, next(found)) if isinstance(each, str) else each for each in models]
 
 
-def _piece(rows: NDArray[Any], start: int, stop: int) -> Any:
-    return _arrays.to_proto(rows[start:stop])
-
-
-def _with_context(message: Any, x: Any, n: int, start: int, stop: int) -> Any:
-    """Adds x to a request, cut like the rows if there is one of it for each."""
-    if x is not None:
-        context = _arrays.floats("x", x)
-        context = context[np.newaxis] if context.ndim == 1 else context
-        if context.ndim == 2 and len(context) == n and n > 1:
-            context = context[start:stop]
-        message.x.CopyFrom(_arrays.to_proto(context))
-    return message
+def _log_prob(gradient: bool, prior_fraction: float, precision: Optional[str]) -> Asked:
+    fields = ("log_prob", "gradient") if gradient else ("log_prob",)
+    options = {"gradient": gradient, "prior_fraction": prior_fraction, "precision": precision_code(precision)}
+    return Asked("LogProb", inference_service_pb2.LogProbRequest, "theta", fields, options)

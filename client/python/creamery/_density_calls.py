@@ -1,0 +1,170 @@
+"""How points become requests of a model version, and replies the answers in the form in which the points were given."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creamery import _arrays
+from creamery._errors import InvalidArgumentError
+from creamery._model_base import ModelBase
+from creamery._transport import Transport
+from creamery.v1 import model_pb2, precision_pb2
+
+# Far below the 3 MiB a reply may have, and big enough that the call costs nothing beside the numbers.
+_CHUNK_BYTES = 2 << 20
+_PRECISIONS = {
+    None: precision_pb2.PRECISION_UNSPECIFIED,
+    "single": precision_pb2.SINGLE_PRECISION,
+    "double": precision_pb2.DOUBLE_PRECISION,
+}
+_FLOAT64 = np.dtype("<f8")
+Options = Dict[str, Hashable]
+
+
+class Points(NamedTuple):
+    """The points of a question."""
+
+    rows: NDArray[Any]  # (n, d)
+    columns: Optional[Tuple[str, ...]]
+    alone: bool  # given as (d,): the answer has no axis of rows either
+
+    @classmethod
+    def of(cls, what: str, values: Any, columns: Optional[Sequence[str]] = None) -> Points:
+        """Points that are called `what`, from numbers of shape (n, d) or (d,)."""
+        array = _arrays.floats(what, values)
+        alone = array.ndim <= 1
+        return cls(array.reshape(1, -1) if alone else array, None if columns is None else tuple(columns), alone)
+
+
+class Asked(NamedTuple):
+    """One way of asking: everything of a request but the points and their context."""
+
+    method: str
+    request: Any  # class of the message
+    what: str  # its field with the points
+    fields: Tuple[str, ...]  # of the reply, in the order of the answers
+    options: Options  # further fields of the request
+    max_rows: int = 1 << 30  # of one request
+
+    def message(self, model: str, points: Points, start: int, stop: int, x: Optional[Any] = None) -> Any:
+        """The request for the rows [start, stop); x is cut like the rows if there is one of it for each."""
+        message = self.request(model=model, **{self.what: _arrays.to_proto(points.rows[start:stop])}, **self.options)
+        if points.columns is not None:
+            message.columns.extend(points.columns)
+        if x is not None:
+            context = _arrays.floats("x", x)
+            context = context[np.newaxis] if context.ndim == 1 else context
+            if context.ndim == 2 and len(context) == len(points.rows) > 1:
+                context = context[start:stop]
+            message.x.CopyFrom(_arrays.to_proto(context))
+        return message
+
+    def pieces(self, points: Points) -> Iterator[Tuple[int, int]]:
+        """The rows [start, stop) of each request: as few requests as keep every message small.
+
+        Raises:
+            InvalidArgumentError: NaN or infinity in one of several pieces, whose rows the server would count from the
+                start of the piece.
+        """
+        n = len(points.rows)
+        bytes_per_row = 8 * max(1, points.rows[:1].size) * (2 if len(self.fields) > 1 else 1)
+        step = min(self.max_rows, _arrays.chunk_rows(bytes_per_row, _CHUNK_BYTES))
+        if n > step:
+            finite = np.isfinite(points.rows).reshape(n, -1).all(axis=1)
+            if not finite.all():
+                raise InvalidArgumentError(f"{self.what} row {int(np.argmin(finite))} has NaN or infinity")
+        return ((start, min(n, start + step)) for start in range(0, max(1, n), step))
+
+    def answers(self, replies: Sequence[Any], alone: bool) -> Tuple[Any, ...]:
+        """The fields of the replies to the pieces, joined: (n, ...), without the first axis for a point alone."""
+        parts = ([_arrays.from_proto(getattr(reply, name)) for reply in replies] for name in self.fields)
+        joined = tuple(np.concatenate(each) for each in parts)
+        if not alone:
+            return joined
+        return tuple(float(answer[0]) if answer.ndim == 1 else answer[0] for answer in joined)
+
+
+class PointRequest:
+    """The bytes of a request around those of its one point, which alone differ from call to call. Immutable."""
+
+    __slots__ = ("_after", "_before", "key")
+
+    def __init__(self, key: Tuple[Hashable, ...], asked: Asked, model: str, d: int, columns: Optional[Tuple[str, ...]]):
+        self.key = key
+        stand_in = os.urandom(8 * d)
+        row = np.frombuffer(stand_in, _FLOAT64).reshape(1, d)
+        message = asked.message(model, Points(row, columns, True), 0, 1)
+        self._before: bytes
+        self._after: bytes
+        self._before, self._after = message.SerializeToString().split(stand_in)
+
+    def of(self, point: NDArray[np.float64]) -> bytes:
+        """The request for a point."""
+        return self._before + point.tobytes() + self._after
+
+
+class DensityCalls(ModelBase):
+    """A model version that can be asked about points. Thread-safe."""
+
+    def __init__(self, transport: Transport, proto: model_pb2.ModelVersion) -> None:
+        super().__init__(transport, proto)
+        # The last request for one point by the fields asked for; threads may replace, never change what is in it.
+        self._point_requests: Dict[Tuple[str, ...], PointRequest] = {}
+
+    def _points(
+        self, theta: Any, columns: Optional[Sequence[str]] = None, wanted: Optional[Sequence[str]] = None
+    ) -> Points:
+        """Points in any form; of a table the columns `wanted`, else the model's parameters."""
+        if _arrays.is_table(theta):
+            names = self.parameters if wanted is None else wanted
+            theta, found = _arrays.table(theta, names if columns is None else columns)
+            columns = found if columns is None else columns
+        return Points.of("theta", theta, columns)
+
+    def _ask(self, asked: Asked, points: Points, x: Optional[Any] = None) -> Tuple[Any, ...]:
+        """The answers, one for each field of `asked`."""
+        if x is None and points.rows.ndim == 2 and len(points.rows) == 1 and points.rows.size > 0:
+            return self._ask_one(asked, points)
+        pieces = list(asked.pieces(points))
+        requests = (asked.message(self.name, points, start, stop, x) for start, stop in pieces)
+        if len(pieces) == 1:
+            replies = [self._transport.call(asked.method, next(requests))]
+        else:
+            replies = list(self._transport.call_each(asked.method, requests))
+        answers = asked.answers(replies, points.alone)
+        kinds = [kind for reply in replies for kind in reply.warnings]
+        if kinds:
+            self._warn(kinds)
+        return answers
+
+    def _ask_one(self, asked: Asked, points: Points) -> Tuple[Any, ...]:
+        """The same for one row, which samplers ask for in their inner loop: nothing is made anew but its bytes."""
+        row = points.rows
+        key = (asked.method, row.size, points.columns, *asked.options.values())
+        request = self._point_requests.get(asked.fields)
+        if request is None or request.key != key:
+            request = PointRequest(key, asked, self.name, row.size, points.columns)
+            self._point_requests[asked.fields] = request
+        data = row if row.dtype is _FLOAT64 else row.astype(_FLOAT64)
+        reply = self._transport.call(asked.method, request.of(data))
+        if reply.warnings:
+            self._warn(reply.warnings)
+        if points.alone:
+            return tuple([_arrays.first_row(getattr(reply, name)) for name in asked.fields])
+        return asked.answers([reply], False)
+
+
+def precision_code(precision: Optional[str]) -> Any:
+    """The enum value of a precision by name.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    try:
+        return _PRECISIONS[precision]
+    except (KeyError, TypeError):
+        raise InvalidArgumentError(f"precision is {precision!r}, expected 'single' or 'double'") from None
