@@ -4,23 +4,22 @@
 #include <utility>
 
 #include "absl/numeric/int128.h"
+#include "models/philox.h"
 #include "models/plan/column_map.h"
 
 namespace creamery {
 
 std::array<uint32_t, 4> Philox(const std::array<uint32_t, 4>& counter, const std::array<uint32_t, 2>& key) {
-  constexpr uint64_t kMultiplier0 = 0xD2511F53;
-  constexpr uint64_t kMultiplier1 = 0xCD9E8D57;
   std::array<uint32_t, 4> c = counter;
   uint32_t k0 = key[0];
   uint32_t k1 = key[1];
   for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = kMultiplier0 * c[0];
-    const uint64_t product1 = kMultiplier1 * c[2];
+    const uint64_t product0 = PhiloxNumbers::kMultiplier0 * c[0];
+    const uint64_t product1 = PhiloxNumbers::kMultiplier1 * c[2];
     c = {static_cast<uint32_t>(product1 >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(product1),
          static_cast<uint32_t>(product0 >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(product0)};
-    k0 += 0x9E3779B9;
-    k1 += 0xBB67AE85;
+    k0 += PhiloxNumbers::kWeyl0;
+    k1 += PhiloxNumbers::kWeyl1;
   }
   return c;
 }
@@ -35,6 +34,10 @@ uint64_t RandomStream::Bits(uint64_t index, uint32_t sub) const {
 double RandomStream::Uniform(uint64_t index, uint32_t sub) const {
   // 52 bits, so that the half step added is exact and neither end can be reached by rounding.
   return (static_cast<double>(Bits(index, sub) >> 12) + 0.5) * 0x1p-52;
+}
+
+void RandomStream::Uniforms(uint64_t first, int64_t rows, int64_t d, double* out) const {
+  PhiloxUniforms(seed_, static_cast<uint32_t>(purpose_), first, rows, d, out);
 }
 
 double RandomStream::Normal(uint64_t index, uint32_t sub) const { return NormalQuantile(Uniform(index, sub)); }

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace creamery {
 namespace {
@@ -29,6 +31,37 @@ TEST(RandomStreamTest, NumbersDependOnEachOfSeedPurposeIndexAndSub) {
   EXPECT_NE(bits, RandomStream(1, RandomPurpose::kSample).Bits(6, 6));
   EXPECT_NE(bits, RandomStream(1, RandomPurpose::kSample).Bits(5 + (uint64_t{1} << 40), 6));
   EXPECT_NE(bits, RandomStream(1, RandomPurpose::kSample).Bits(5, 7));
+}
+
+TEST(RandomStreamTest, UniformsInBulkHaveTheBitsOfEachAlone) {
+  // A seed and rows that need more than 32 bits; rows shorter and longer than a vector.
+  const RandomStream random(0x123456789abcdef0, RandomPurpose::kSample);
+  for (const int64_t d : {1, 2, 3, 7, 8, 26}) {
+    for (const uint64_t first : {uint64_t{0}, (uint64_t{1} << 32) - 3, uint64_t{1} << 63}) {
+      std::vector<double> bulk(11 * d + 1, -1);
+      random.Uniforms(first, 11, d, bulk.data());
+      for (int64_t i = 0; i < 11; ++i) {
+        for (int64_t j = 0; j < d; ++j) {
+          EXPECT_EQ(bulk[i * d + j], random.Uniform(first + i, static_cast<uint32_t>(j))) << i << ", " << j;
+        }
+      }
+      EXPECT_EQ(bulk.back(), -1);  // nothing beyond
+    }
+  }
+}
+
+TEST(RandomStreamTest, UniformsInBulkDoNotDependOnTheInstructionSet) {
+  const RandomStream random(7, RandomPurpose::kSample);
+  std::vector<double> best(50);
+  random.Uniforms(3, 10, 5, best.data());
+  for (const int64_t target : {int64_t{HWY_AVX2}, int64_t{HWY_STATIC_TARGET}}) {
+    if ((hwy::SupportedTargets() & target) == 0) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    std::vector<double> other(50);
+    random.Uniforms(3, 10, 5, other.data());
+    hwy::SetSupportedTargetsForTest(0);
+    EXPECT_EQ(other, best);
+  }
 }
 
 TEST(RandomStreamTest, NormalsHaveTheMomentsOfANormal) {
