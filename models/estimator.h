@@ -46,6 +46,10 @@ class Density {
   // 1 gives LogProb. Mixtures contract each component. FAILED_PRECONDITION unless a density says how.
   virtual absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature,
                                          absl::Span<double> log_prob, const StopToken& stop) const;
+
+  // The same density with networks computed in float64, several times slower: what the faster answers are held
+  // against. This density itself where it knows no other arithmetic. Cheap; this must outlive the answer.
+  virtual std::unique_ptr<const Density> InDoublePrecision() const;
 };
 
 // A trained model in memory.

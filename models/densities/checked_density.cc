@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
@@ -90,6 +91,10 @@ absl::Status CheckedDensity::ContractedLogProb(absl::Span<const double> theta, d
     if (!IsInside(i, theta[i])) log_prob[i / num_parameters()] = -kInfinity;
   }
   return absl::OkStatus();
+}
+
+std::unique_ptr<const Density> CheckedDensity::InDoublePrecision() const {
+  return absl::WrapUnique(new CheckedDensity(density_->InDoublePrecision(), bounds_, names_));
 }
 
 }  // namespace creamery

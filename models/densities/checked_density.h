@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "creamery/v1/model.pb.h"
@@ -33,8 +34,12 @@ class CheckedDensity final : public Density {
                                      const StopToken& stop) const override;
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
+  std::unique_ptr<const Density> InDoublePrecision() const override;
 
  private:
+  CheckedDensity(std::shared_ptr<const Density> density, std::vector<Bounds> bounds, std::vector<std::string> names)
+      : density_(std::move(density)), bounds_(std::move(bounds)), names_(std::move(names)) {}
+
   bool IsInside(size_t number, double theta) const {
     const Bounds& bounds = bounds_[number % bounds_.size()];
     return theta > bounds.lower && theta < bounds.upper;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/plan/row_status.h"
+#include "models/scratch.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kSmallest = std::numeric_limits<double>::min();
-constexpr int64_t kRowsAtOnce = 256;
+constexpr int64_t kRowsAtOnce = 1024;
 
 // log sum_k exp(terms[k * stride]); -inf if all are.
 double LogSumExp(const double* terms, int64_t count, int64_t stride) {
@@ -24,6 +25,32 @@ double LogSumExp(const double* terms, int64_t count, int64_t stride) {
   for (int64_t k = 0; k < count; ++k) sum += std::exp(terms[k * stride] - largest);
   return largest + std::log(sum);
 }
+
+// Rows of a block of which child[i] is the child of row i, brought together for one child and put back.
+struct ChildRows {
+  ChildRows(int64_t most, int64_t d) : d(d), child(most), place(most), in(most * d), out(most * d) {}
+
+  int64_t Gather(int64_t k, int64_t rows, const double* from) const {
+    int64_t count = 0;
+    for (int64_t i = 0; i < rows; ++i) {
+      if (child[i] != k) continue;
+      std::copy_n(from + i * d, d, &in[count * d]);
+      place[count++] = i;
+    }
+    return count;
+  }
+  void Scatter(int64_t count, double* to) const {
+    for (int64_t r = 0; r < count; ++r) std::copy_n(&out[r * d], d, to + place[r] * d);
+  }
+  absl::Span<const double> In(int64_t count) const { return {in.data(), static_cast<size_t>(count * d)}; }
+  absl::Span<double> Out(int64_t count) const { return {out.data(), static_cast<size_t>(count * d)}; }
+
+  const int64_t d;
+  const ScratchArray<int64_t> child;
+  const ScratchArray<int64_t> place;
+  const ScratchArray<double> in;
+  const ScratchArray<double> out;
+};
 
 }  // namespace
 
@@ -46,12 +73,11 @@ absl::Status MixtureDensity::LogProb(absl::Span<const double> theta, absl::Span<
   const int64_t d = num_parameters();
   const int64_t n = static_cast<int64_t>(log_prob.size());
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
-  std::vector<double> terms;  // (children, rows)
+  const ScratchArray<double> terms(size() * std::min(kRowsAtOnce, n));  // (children, rows)
   for (int64_t begin = 0; begin < n; begin += kRowsAtOnce) {
     const int64_t rows = std::min(kRowsAtOnce, n - begin);
-    terms.resize(size() * rows);
     for (int64_t k = 0; k < size(); ++k) {
-      const absl::Span<double> row = absl::MakeSpan(terms).subspan(k * rows, rows);
+      const absl::Span<double> row(&terms[k * rows], rows);
       ABSL_RETURN_IF_ERROR(children_[k]->LogProb(theta.subspan(begin * d, rows * d), row, stop));
       for (double& term : row) term += log_weight_[k];
     }
@@ -66,16 +92,15 @@ absl::Status MixtureDensity::LogProbGradient(absl::Span<const double> theta, abs
   const int64_t n = static_cast<int64_t>(log_prob.size());
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
   ABSL_RETURN_IF_ERROR(CheckRowShape("gradient", gradient.size(), n, d));
-  std::vector<double> terms;   // (children, rows)
-  std::vector<double> slopes;  // (children, rows, d)
+  const int64_t most = size() * std::min(kRowsAtOnce, n);
+  const ScratchArray<double> terms(most);       // (children, rows)
+  const ScratchArray<double> slopes(most * d);  // (children, rows, d)
   for (int64_t begin = 0; begin < n; begin += kRowsAtOnce) {
     const int64_t rows = std::min(kRowsAtOnce, n - begin);
-    terms.resize(size() * rows);
-    slopes.resize(size() * rows * d);
     for (int64_t k = 0; k < size(); ++k) {
-      const absl::Span<double> row = absl::MakeSpan(terms).subspan(k * rows, rows);
+      const absl::Span<double> row(&terms[k * rows], rows);
       ABSL_RETURN_IF_ERROR(children_[k]->LogProbGradient(theta.subspan(begin * d, rows * d), row,
-                                                         absl::MakeSpan(slopes).subspan(k * rows * d, rows * d), stop));
+                                                         absl::MakeSpan(&slopes[k * rows * d], rows * d), stop));
       for (double& term : row) term += log_weight_[k];
     }
     for (int64_t i = 0; i < rows; ++i) {
@@ -100,25 +125,22 @@ absl::Status MixtureDensity::PriorTransform(absl::Span<const double> u, absl::Sp
   const int64_t n = static_cast<int64_t>(theta.size()) / d;
   ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
-  std::vector<std::vector<int64_t>> rows_of(size());
-  for (int64_t i = 0; i < n; ++i) {
-    const auto child = std::upper_bound(end_.begin(), end_.end() - 1, u[i * d]);
-    rows_of[child - end_.begin()].push_back(i);
-  }
-  std::vector<double> inner;
-  std::vector<double> out;
-  for (int64_t k = 0; k < size(); ++k) {
-    const std::vector<int64_t>& rows = rows_of[k];
-    if (rows.empty()) continue;
-    inner.resize(rows.size() * d);
-    out.resize(rows.size() * d);
-    for (size_t r = 0; r < rows.size(); ++r) {
-      std::copy_n(&u[rows[r] * d], d, &inner[r * d]);
-      const double before = k == 0 ? 0 : end_[k - 1];
-      inner[r * d] = std::clamp((inner[r * d] - before) / weight_[k], kSmallest, 1 - 0x1p-53);
+  const ChildRows memory(std::min(kRowsAtOnce, n), d);
+  for (int64_t begin = 0; begin < n; begin += kRowsAtOnce) {
+    const int64_t rows = std::min(kRowsAtOnce, n - begin);
+    const double* u_block = &u[begin * d];
+    for (int64_t i = 0; i < rows; ++i) {
+      memory.child[i] = std::upper_bound(end_.begin(), end_.end() - 1, u_block[i * d]) - end_.begin();
     }
-    ABSL_RETURN_IF_ERROR(children_[k]->PriorTransform(inner, absl::MakeSpan(out), stop));
-    for (size_t r = 0; r < rows.size(); ++r) std::copy_n(&out[r * d], d, &theta[rows[r] * d]);
+    for (int64_t k = 0; k < size(); ++k) {
+      const int64_t count = memory.Gather(k, rows, u_block);
+      for (int64_t r = 0; r < count; ++r) {
+        double& u0 = memory.in[r * d];
+        u0 = std::clamp((u0 - Before(k)) / weight_[k], kSmallest, 1 - 0x1p-53);
+      }
+      ABSL_RETURN_IF_ERROR(children_[k]->PriorTransform(memory.In(count), memory.Out(count), stop));
+      memory.Scatter(count, &theta[begin * d]);
+    }
   }
   return absl::OkStatus();
 }
@@ -129,39 +151,35 @@ absl::Status MixtureDensity::InversePriorTransform(absl::Span<const double> thet
   const int64_t n = static_cast<int64_t>(theta.size()) / d;
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
   ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
-  std::vector<double> largest(n, -kInfinity);
-  std::vector<int64_t> child(n, -1);
-  std::vector<double> log_prob(n);
-  for (int64_t k = 0; k < size(); ++k) {
-    ABSL_RETURN_IF_ERROR(children_[k]->LogProb(theta, absl::MakeSpan(log_prob), stop));
-    for (int64_t i = 0; i < n; ++i) {
-      if (!(log_prob[i] + log_weight_[k] > largest[i])) continue;
-      largest[i] = log_prob[i] + log_weight_[k];
-      child[i] = k;
+  const int64_t most = std::min(kRowsAtOnce, n);
+  const ChildRows memory(most, d);
+  const ScratchArray<double> largest(most);
+  const ScratchArray<double> log_prob(most);
+  for (int64_t begin = 0; begin < n; begin += kRowsAtOnce) {
+    const int64_t rows = std::min(kRowsAtOnce, n - begin);
+    const absl::Span<const double> theta_block = theta.subspan(begin * d, rows * d);
+    std::fill_n(largest.data(), rows, -kInfinity);
+    std::fill_n(memory.child.data(), rows, -1);
+    for (int64_t k = 0; k < size(); ++k) {
+      ABSL_RETURN_IF_ERROR(children_[k]->LogProb(theta_block, absl::MakeSpan(log_prob.data(), rows), stop));
+      for (int64_t i = 0; i < rows; ++i) {
+        if (!(log_prob[i] + log_weight_[k] > largest[i])) continue;
+        largest[i] = log_prob[i] + log_weight_[k];
+        memory.child[i] = k;
+      }
     }
-  }
-  std::vector<double> inner;
-  std::vector<double> out;
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < n; ++i) {
-    if (child[i] < 0) return OutsideSupport(i);
-  }
-  for (int64_t k = 0; k < size(); ++k) {
-    rows.clear();
-    inner.clear();
-    for (int64_t i = 0; i < n; ++i) {
-      if (child[i] != k) continue;
-      rows.push_back(i);
-      inner.insert(inner.end(), theta.begin() + i * d, theta.begin() + (i + 1) * d);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (memory.child[i] < 0) return OutsideSupport(begin + i);
     }
-    out.resize(inner.size());
-    ABSL_RETURN_IF_ERROR(children_[k]->InversePriorTransform(inner, absl::MakeSpan(out), stop));
-    const double before = k == 0 ? 0 : end_[k - 1];
-    for (size_t r = 0; r < rows.size(); ++r) {
-      std::copy_n(&out[r * d], d, &u[rows[r] * d]);
-      // In the child's own interval, whatever the rounding.
-      u[rows[r] * d] =
-          std::clamp(before + weight_[k] * out[r * d], std::max(before, kSmallest), std::nextafter(end_[k], 0.0));
+    for (int64_t k = 0; k < size(); ++k) {
+      const int64_t count = memory.Gather(k, rows, theta_block.data());
+      ABSL_RETURN_IF_ERROR(children_[k]->InversePriorTransform(memory.In(count), memory.Out(count), stop));
+      for (int64_t r = 0; r < count; ++r) {
+        // In the child's own interval, whatever the rounding.
+        double& u0 = memory.out[r * d];
+        u0 = std::clamp(Before(k) + weight_[k] * u0, std::max(Before(k), kSmallest), std::nextafter(end_[k], 0.0));
+      }
+      memory.Scatter(count, &u[begin * d]);
     }
   }
   return absl::OkStatus();
@@ -179,6 +197,12 @@ absl::Status MixtureDensity::ContractedLogProb(absl::Span<const double> theta, d
     }
   }
   return absl::OkStatus();
+}
+
+std::unique_ptr<const Density> MixtureDensity::InDoublePrecision() const {
+  std::vector<std::shared_ptr<const Density>> children;
+  for (const auto& child : children_) children.push_back(child->InDoublePrecision());
+  return std::make_unique<MixtureDensity>(std::move(children), weight_);
 }
 
 }  // namespace creamery

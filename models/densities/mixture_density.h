@@ -30,9 +30,11 @@ class MixtureDensity final : public Density {
                                      const StopToken& stop) const override;
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
+  std::unique_ptr<const Density> InDoublePrecision() const override;
 
  private:
   int64_t size() const { return static_cast<int64_t>(children_.size()); }
+  double Before(int64_t k) const { return k == 0 ? 0 : end_[k - 1]; }  // C_{k-1}
 
   const std::vector<std::shared_ptr<const Density>> children_;
   std::vector<double> weight_;

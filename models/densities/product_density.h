@@ -3,7 +3,6 @@
 #define CREAMERY_MODELS_DENSITIES_PRODUCT_DENSITY_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -28,11 +27,18 @@ class ProductDensity final : public Density {
                                      const StopToken& stop) const override;
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
+  std::unique_ptr<const Density> InDoublePrecision() const override;
 
  private:
-  // Hands each child its columns of `in` and puts what it answers into the same columns of `out`, both (n, d).
-  using MapColumns = std::function<absl::Status(const Density&, absl::Span<const double>, absl::Span<double>)>;
-  absl::Status ForEach(absl::Span<const double> in, absl::Span<double> out, const MapColumns& map) const;
+  // Calls ask(k, columns of child k of a block of rows, the block's first row, its number of rows).
+  template <typename Ask>
+  absl::Status ForEach(absl::Span<const double> in, const Ask& ask) const;
+  // ask(child, its columns, answer, first row, rows): puts the answer into the same columns of `out`, (n, d) as `in`.
+  template <typename Ask>
+  absl::Status MapColumns(absl::Span<const double> in, absl::Span<double> out, const Ask& ask) const;
+  // ask(child, its columns, answer): adds up what the children answer.
+  template <typename Ask>
+  absl::Status AddLogProbs(absl::Span<const double> theta, absl::Span<double> log_prob, const Ask& ask) const;
 
   const std::vector<std::shared_ptr<const Density>> children_;
   const std::vector<std::vector<int64_t>> columns_;

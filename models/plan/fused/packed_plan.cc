@@ -27,8 +27,11 @@ PackedMap<T> PackMap(const Linear& linear, const std::vector<int64_t>& in_degree
   map.lanes = lanes;
   map.lane_weight.assign(linear.in * lanes, 0);
   map.lane_bias.assign(lanes, 0);
+  map.lane_seen.assign(lanes / map.kPerVector, 0);
   for (int64_t o = 0; o < linear.out; ++o) {
     map.lane_bias[lane[o]] = map.bias[o];
+    int64_t& seen = map.lane_seen[lane[o] / map.kPerVector];
+    seen = std::max(seen, map.seen[o]);
     for (int64_t i = 0; i < linear.in; ++i) map.lane_weight[i * lanes + lane[o]] = map.weight[o * linear.in + i];
   }
   return map;
@@ -67,17 +70,24 @@ PackedLayer<T> PackLayer(const AutoregressiveLayer& layer, int64_t padded_d) {
 
 template <typename T>
 PackedPlan<T>::PackedPlan(const Plan& plan)
-    : d(plan.d()), padded_d(Padded<double>(d)), most_units(padded_d), whitening(plan.whitening) {
-  is_normal = plan.layers[0].kind == AutoregressiveLayer::Kind::kAffine;
+    : d(plan.d()),
+      padded_d(Padded<double>(d)),
+      is_normal(plan.layers[0].kind == AutoregressiveLayer::Kind::kAffine),
+      whitening(plan.whitening) {
   for (const AutoregressiveLayer& layer : plan.layers) {
     layers.push_back(PackLayer<T>(layer, padded_d));
-    for (const PackedMap<T>& map : layers.back().network) most_units = std::max(most_units, map.lanes);
+    int64_t hidden = 0;
+    for (const auto& degrees : layer.degrees) hidden += static_cast<int64_t>(degrees.size());
+    most_hidden = std::max(most_hidden, hidden);
+    most_outputs = std::max(most_outputs, layers.back().outputs);
+    for (const PackedMap<T>& map : layers.back().network) most_lanes = std::max(most_lanes, map.lanes);
   }
+  if (is_normal) constant = -0.5 * std::log(2 * M_PI) * static_cast<double>(d);
   if (whitening.empty()) return;
   whitening_lanes.assign(d * padded_d, 0);
   for (int64_t i = 0; i < d; ++i) {
     for (int64_t j = 0; j <= i; ++j) whitening_lanes[j * padded_d + i] = whitening[i * d + j];
-    log_det_whitening += std::log(whitening[i * d + i]);
+    constant += std::log(whitening[i * d + i]);
   }
 }
 
@@ -88,7 +98,7 @@ int64_t PackedPlan<T>::memory_bytes() const {
     bytes += sizeof(layer) + layer.order.size() * sizeof(int64_t);
     for (const auto& known : layer.known) bytes += known.size() * sizeof(int64_t);
     for (const PackedMap<T>& map : layer.network) {
-      bytes += sizeof(map) + map.seen.size() * sizeof(int64_t);
+      bytes += sizeof(map) + (map.seen.size() + map.lane_seen.size()) * sizeof(int64_t);
       bytes += (map.weight.size() + map.bias.size() + map.lane_weight.size() + map.lane_bias.size()) * sizeof(T);
     }
   }
@@ -103,6 +113,7 @@ bool FitsFloat32(const Plan& plan) {
   constexpr float kLargestWeight = 1e15f;
   const auto small = [](float value) { return std::abs(value) <= kLargestWeight; };
   for (const AutoregressiveLayer& layer : plan.layers) {
+    if (layer.kind != AutoregressiveLayer::Kind::kAffine) return false;
     for (const Linear& linear : layer.network) {
       if (linear.in > 100000 || !std::all_of(linear.weight.begin(), linear.weight.end(), small) ||
           !std::all_of(linear.bias.begin(), linear.bias.end(), small)) {

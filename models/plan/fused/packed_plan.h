@@ -1,13 +1,14 @@
 // The layers of a plan as the kernels read them: built once when a density is made, immutable, shared by all threads.
 //
 // Two shapes read the same numbers, each in its own order, and give the same bits:
-//   points in lanes  an array of m numbers per row is m lines of kRows numbers, a lane for each row; weights row by row
-//   units in lanes   one row at a time, an array of m numbers lies in lanes; weights column by column
+//   points in lanes  a tile: an array of m numbers per row is m lines, with a lane for each row; weights row by row
+//   units in lanes   one row: an array of m numbers lies in lanes; weights column by column
 // Every sum of a linear map starts from the bias and runs over the inputs in ascending order, one fused multiply-add
 // each, in both shapes. Units lie in the order of their degrees, so what a unit sees is a prefix of the inputs.
 //
-// T is float, or double where splines need it (see PackedPlan). The state between layers is float64 and in the order of
-// the columns; only the inputs of a network are in the order of its positions.
+// The state between layers is float64 and in the order of the columns; only the inputs of a network are in the order
+// of its positions. Networks are float32 (T = float) for affine layers, float64 (T = double) for splines: a rounding of
+// 1e-7 in a raw number moves a knot by as much, and next to a bin of width w that counts as 1e-7 / w.
 #ifndef CREAMERY_MODELS_PLAN_FUSED_PACKED_PLAN_H_
 #define CREAMERY_MODELS_PLAN_FUSED_PACKED_PLAN_H_
 
@@ -18,6 +19,10 @@
 #include "models/plan/plan.h"
 
 namespace creamery {
+
+// Rows of a tile: of many rows, and of a few.
+inline constexpr int kTileOfMany = 64;
+inline constexpr int kTileOfFew = 16;
 
 // A masked linear map with points in lanes, wherever its numbers lie. Borrowed.
 template <typename T>
@@ -30,6 +35,8 @@ struct MaskedMap {
 
 template <typename T>
 struct PackedMap {
+  static constexpr int64_t kPerVector = kAlignment / sizeof(T);
+
   int64_t in = 0;
   int64_t out = 0;
   AlignedVector<T> weight;    // as in MaskedMap
@@ -37,10 +44,11 @@ struct PackedMap {
   std::vector<int64_t> seen;  // (out)
 
   // Units in lanes. A hidden unit has the lane of its number; number k of column c, of the output map, has lane
-  // k * padded_d + c.
-  int64_t lanes = 0;             // whole vectors
-  AlignedVector<T> lane_weight;  // (in, lanes)
-  AlignedVector<T> lane_bias;    // (lanes)
+  // k * padded_d + c. Lanes of nothing have weight and bias 0.
+  int64_t lanes = 0;               // a multiple of kPerVector
+  AlignedVector<T> lane_weight;    // (in, lanes)
+  AlignedVector<T> lane_bias;      // (lanes)
+  std::vector<int64_t> lane_seen;  // (lanes / kPerVector): the most that a lane of this vector sees
 
   MaskedMap<T> map() const { return {in, weight.data(), bias.data(), seen.data()}; }
 };
@@ -57,24 +65,27 @@ struct PackedLayer {
 
 template <typename T>
 struct PackedPlan {
-  // `plan` has passed CheckPlan.
+  // `plan` has passed CheckPlan; for T = float it FitsFloat32.
   explicit PackedPlan(const Plan& plan);
 
   int64_t d = 0;
-  int64_t padded_d = 0;    // d numbers of float64 in whole vectors
-  bool is_normal = true;   // the base: N(0, I), or U(0, 1)^d
-  int64_t most_units = 0;  // of a hidden layer or an input, at least
+  int64_t padded_d = 0;   // d numbers of float64 in whole vectors
+  bool is_normal = true;  // the base: N(0, I), or U(0, 1)^d
   std::vector<PackedLayer<T>> layers;
+  int64_t most_hidden = 0;   // hidden units of a layer, all its hidden maps together
+  int64_t most_lanes = 0;    // of a linear map
+  int64_t most_outputs = 0;  // per position
 
-  // y' = W y, empty for the identity; and log |det W|.
+  // y' = W y, empty for the identity.
   std::vector<double> whitening;          // (d, d)
   AlignedVector<double> whitening_lanes;  // (d, padded_d): column by column
-  double log_det_whitening = 0;
+
+  double constant = 0;  // of log p: log |det W| and the normal base's -d/2 log(2 pi)
 
   int64_t memory_bytes() const;
 };
 
-// Whether sums over weights and inputs of up to kLargestInput stay within float32, whatever the inputs.
+// Affine layers, whose sums over weights and inputs of up to kLargestInput stay within float32.
 bool FitsFloat32(const Plan& plan);
 inline constexpr double kLargestInput = 1e18;
 

@@ -1,0 +1,156 @@
+#include "models/plan/fused/fused_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "models/plan/fused/kernels.h"
+#include "models/plan/interpreter.h"
+#include "models/plan/row_status.h"
+#include "models/scratch.h"
+#include "proto/support/status_macros.h"
+
+namespace creamery {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kSmallest = std::numeric_limits<double>::min();
+constexpr double kBelowOne = 1 - 0x1p-53;
+constexpr int64_t kRowsPerCheck = 256;
+
+// Rows that are worth a small tile, and a large one, rather than several of the next smaller shape.
+constexpr int64_t kEnoughForFew = 4;
+constexpr int64_t kEnoughForMany = 33;
+
+template <typename T>
+size_t MemoryBytes(const PackedPlan<T>& plan) {
+  return std::max({KernelMemory<T>::Bytes(plan, 1), KernelMemory<T>::Bytes(plan, kTileOfFew),
+                   KernelMemory<T>::Bytes(plan, kTileOfMany)});
+}
+
+// theta: (rows, d) -> z of the base and log p, in the memory's state and total.
+template <typename T>
+void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* theta, int64_t rows, int64_t tile,
+            KernelMemory<T>& memory) {
+  if (tile == 1) {
+    maps.ForwardOne(theta, memory.state, memory.ladj);
+    std::fill(memory.state + plan.d, memory.state + plan.padded_d, 0.0);
+    *memory.total = 0;
+    for (int64_t j = 0; j < plan.d; ++j) *memory.total += memory.ladj[j];
+  } else {
+    maps.Forward(theta, rows, tile, memory.state, memory.total);
+  }
+  RunForward(plan, tile, memory);
+}
+
+// u: (rows, d) -> z of the base, in the memory's state. Rows beyond the last repeat it.
+template <typename T>
+void QuantilesOfBase(const PackedPlan<T>& plan, const double* u, int64_t rows, int64_t tile, KernelMemory<T>& memory) {
+  for (int64_t j = 0; j < plan.d; ++j) {
+    double* z = memory.state + j * tile;
+    for (int64_t r = 0; r < tile; ++r) {
+      z[r] = std::clamp(u[std::min(r, rows - 1) * plan.d + j], kSmallest, kBelowOne);
+    }
+  }
+  if (plan.is_normal) NormalQuantiles(memory.state, plan.d * tile, memory.state);
+}
+
+// z of the base -> u: (rows, d).
+template <typename T>
+void PlacesInBase(const PackedPlan<T>& plan, int64_t rows, int64_t tile, KernelMemory<T>& memory, double* u) {
+  if (plan.is_normal) NormalCdfs(memory.state, plan.d * tile, memory.state);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < plan.d; ++j)
+      u[r * plan.d + j] = std::clamp(memory.state[j * tile + r], kSmallest, kBelowOne);
+  }
+}
+
+// A log-density that the kernels vouch for: finite, or minus infinity.
+bool IsTrusted(double log_prob) { return log_prob < kInfinity; }
+
+}  // namespace
+
+FusedPlan::FusedPlan(const Plan& plan)
+    : plan_(plan),
+      maps_(plan.columns),
+      packed_(FitsFloat32(plan) ? Packed(PackedPlan<float>(plan)) : Packed(PackedPlan<double>(plan))),
+      scratch_bytes_(std::visit([](const auto& packed) { return MemoryBytes(packed); }, packed_)) {}
+
+int64_t FusedPlan::memory_bytes() const {
+  return maps_.memory_bytes() + std::visit([](const auto& packed) { return packed.memory_bytes(); }, packed_);
+}
+
+template <typename Run>
+absl::Status FusedPlan::ForEachTile(int64_t n, int64_t smallest, const StopToken& stop, const Run& run) const {
+  const Scratch scratch(scratch_bytes_);
+  return std::visit(
+      [&](const auto& packed) -> absl::Status {
+        for (int64_t row = 0; row < n;) {
+          if (row % kRowsPerCheck == 0) ABSL_RETURN_IF_ERROR(stop.Check());
+          const int64_t rest = n - row;
+          const int64_t tile = rest >= kEnoughForMany ? kTileOfMany : rest >= kEnoughForFew ? kTileOfFew : smallest;
+          KernelMemory memory(packed, tile, scratch.data());
+          ABSL_RETURN_IF_ERROR(run(packed, memory, Tile{row, std::min(rest, tile), tile}));
+          row += tile;
+        }
+        return absl::OkStatus();
+      },
+      packed_);
+}
+
+absl::Status FusedPlan::LogProb(absl::Span<const double> theta, absl::Span<double> log_prob,
+                                const StopToken& stop) const {
+  const int64_t d = plan_.d();
+  const auto n = static_cast<int64_t>(log_prob.size());
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  return ForEachTile(n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+    ToBase(maps_, packed, &theta[tile.row * d], tile.rows, tile.lanes, memory);
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const int64_t row = tile.row + r;
+      log_prob[row] = memory.total[r];
+      if (IsTrusted(memory.total[r])) continue;
+      ABSL_RETURN_IF_ERROR(PlanLogProb(plan_, theta.subspan(row * d, d), log_prob.subspan(row, 1), StopToken()));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status FusedPlan::Inverse(absl::Span<const double> u, absl::Span<double> theta, const StopToken& stop) const {
+  const int64_t d = plan_.d();
+  const int64_t n = static_cast<int64_t>(theta.size()) / d;
+  ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  return ForEachTile(n, kTileOfFew, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+    QuantilesOfBase(packed, &u[tile.row * d], tile.rows, tile.lanes, memory);
+    RunInverse(packed, tile.lanes, memory);
+    maps_.Inverse(memory.state, tile.rows, tile.lanes, &theta[tile.row * d]);
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const int64_t row = tile.row + r;
+      if (IsTrusted(memory.total[r])) continue;
+      ABSL_RETURN_IF_ERROR(PlanInverse(plan_, u.subspan(row * d, d), theta.subspan(row * d, d), StopToken()));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status FusedPlan::Forward(absl::Span<const double> theta, absl::Span<double> u, const StopToken& stop) const {
+  const int64_t d = plan_.d();
+  const int64_t n = static_cast<int64_t>(u.size()) / d;
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
+  return ForEachTile(n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+    ToBase(maps_, packed, &theta[tile.row * d], tile.rows, tile.lanes, memory);
+    PlacesInBase(packed, tile.rows, tile.lanes, memory, &u[tile.row * d]);
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const int64_t row = tile.row + r;
+      if (std::isfinite(memory.total[r])) continue;
+      if (IsTrusted(memory.total[r]) ||
+          !PlanForward(plan_, theta.subspan(row * d, d), u.subspan(row * d, d), StopToken()).ok()) {
+        return OutsideSupport(row);
+      }
+    }
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace creamery
