@@ -37,8 +37,8 @@ DeviceEpochs::DeviceEpochs(const FlowNetwork& network, const LoopRows& train, co
       batch_(std::min(options.batch_size, n_)),
       steps_((n_ + batch_ - 1) / batch_),
       network_(network),
-      whole_batch_(device_, [this] { Step(batch_); }),
-      last_batch_(device_, [this] { Step(n_ - (steps_ - 1) * batch_); }) {
+      whole_batch_(device_, options.record_steps, [this] { Step(batch_); }),
+      last_batch_(device_, options.record_steps, [this] { Step(n_ - (steps_ - 1) * batch_); }) {
   const c10::StreamGuard guard(stream_);
   network_ = network.On(device_);
   train_ = {train.y.to(device_), train.weight.to(device_), train.map_ladj};

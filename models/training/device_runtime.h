@@ -19,14 +19,14 @@ std::vector<std::string> GpuNames();
 // A queue of work of the caller's own, so that networks are trained side by side on one GPU.
 c10::Stream NewStream(const c10::Device& device);
 
-// The same work on a device again and again. On a GPU its kernels are recorded into a graph after a few direct runs,
-// and played back with one launch from then on; if LibTorch cannot record it, it goes on running directly. Not
-// thread-safe.
+// The same work on a device again and again. On a GPU its kernels are recorded into a graph after a few direct runs, if
+// that is wanted, and played back with one launch from then on; if LibTorch cannot record them, it goes on running
+// directly. Not thread-safe.
 class RepeatedWork {
  public:
   // `work` reads and writes tensors that stay where they are, and does not wait for the device. On a GPU the current
-  // stream, here and in Run, must be one from NewStream.
-  RepeatedWork(const c10::Device& device, std::function<void()> work);
+  // stream of Run must be one from NewStream.
+  RepeatedWork(const c10::Device& device, bool record, std::function<void()> work);
   ~RepeatedWork();
   void Run();
   // Whether Run plays back a graph by now.
@@ -35,7 +35,7 @@ class RepeatedWork {
  private:
   struct Graph;
   std::function<void()> work_;
-  std::unique_ptr<Graph> graph_;  // null for the processor
+  std::unique_ptr<Graph> graph_;  // null: nothing is recorded
 };
 
 }  // namespace creamery

@@ -13,7 +13,7 @@ c10::Stream NewStream(const c10::Device& device) { return c10::Stream(c10::Strea
 
 struct RepeatedWork::Graph {};
 
-RepeatedWork::RepeatedWork(const c10::Device&, std::function<void()> work) : work_(std::move(work)) {}
+RepeatedWork::RepeatedWork(const c10::Device&, bool, std::function<void()> work) : work_(std::move(work)) {}
 RepeatedWork::~RepeatedWork() = default;
 
 void RepeatedWork::Run() { work_(); }

@@ -63,8 +63,8 @@ struct RepeatedWork::Graph {
   }
 };
 
-RepeatedWork::RepeatedWork(const c10::Device& device, std::function<void()> work)
-    : work_(std::move(work)), graph_(device.is_cuda() ? std::make_unique<Graph>() : nullptr) {}
+RepeatedWork::RepeatedWork(const c10::Device& device, bool record, std::function<void()> work)
+    : work_(std::move(work)), graph_(record && device.is_cuda() ? std::make_unique<Graph>() : nullptr) {}
 RepeatedWork::~RepeatedWork() = default;
 
 bool RepeatedWork::recorded() const { return graph_ != nullptr && graph_->recorded; }

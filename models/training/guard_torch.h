@@ -13,11 +13,14 @@
 
 namespace creamery {
 
-// Calls `work`, which returns a Status or a StatusOr; what it throws becomes RESOURCE_EXHAUSTED (memory) or INTERNAL.
+// Calls `work`, which returns a Status or a StatusOr; what it throws becomes RESOURCE_EXHAUSTED (memory, a device's too)
+// or INTERNAL.
 template <typename Work>
 auto GuardTorch(Work work) -> decltype(work()) {
   try {
     return work();
+  } catch (const c10::OutOfMemoryError& error) {
+    return absl::ResourceExhaustedError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {

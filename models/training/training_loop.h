@@ -34,6 +34,7 @@ struct LoopOptions {
   double clip_norm = 5;
   // Where LibTorch's autograd makes the steps (DeviceEpochs): "cuda:0", or "cpu", the reference. Empty: the fused step.
   std::string autograd_device;
+  bool record_steps = true;  // into a graph, where autograd_device is a GPU; otherwise the host launches every kernel
 };
 
 // Sets up a member before its first epoch.

@@ -57,10 +57,12 @@ void Attempt::Run() {
   TrainingHooks hooks;
   hooks.stop = stop_.token();
   hooks.threads = options_.threads;
+  hooks.device = options_.device;
   hooks.progress = [this, &heartbeat](const v1::Progress& progress) {
     heartbeat.SetProgress(progress);
     if (absl::Now() - last_said_ < kSayEvery) return;
     last_said_ = absl::Now();
+    if (progress.members() == 0) return Say(progress.stage());
     Say(absl::StrCat(progress.stage(), progress.stage().empty() ? "" : ", ", "epoch ", progress.epoch(), " of member ",
                      progress.member(), ", held-out loss ", progress.held_out_loss()));
   };

@@ -27,6 +27,7 @@ class Attempt {
     // than a few per cent of the time.
     absl::Duration checkpoint_interval = absl::Seconds(30);
     int threads = 1;  // of the training
+    TrainingDevice device;
     // After a request to release: how long the epoch under way may take until its checkpoint, before it is given up.
     absl::Duration release_patience = absl::Seconds(5);
     TrainFunction train;

@@ -29,6 +29,7 @@ struct Flags {
   std::string tls_ca;
   double checkpoint_seconds = 30;
   int threads = 1;
+  std::string device = "auto";
   int parent = 0;
 };
 
@@ -87,6 +88,11 @@ int Main(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  const absl::StatusOr<TrainingDevice> device = FindTrainingDevice(flags.device);
+  if (!device.ok()) {
+    std::cerr << "creamery-worker: " << device.status().message() << std::endl;
+    return 1;
+  }
   const absl::StatusOr<std::unique_ptr<ServerLink>> link = Connect(flags);
   if (!link.ok()) {
     std::cerr << "creamery-worker: " << link.status().message() << std::endl;
@@ -96,10 +102,11 @@ int Main(const Flags& flags) {
   options.description.set_name(HostAndPid());
   options.description.set_build(TrainingBuild());
   for (const std::string& family : TrainableFamilies()) options.description.add_families(family);
-  options.description.set_device("cpu");
+  options.description.set_device(device->name);
   options.description.set_memory_bytes(int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE));
   options.attempt.checkpoint_interval = absl::Seconds(flags.checkpoint_seconds);
   options.attempt.threads = flags.threads;
+  options.attempt.device = *device;
   options.attempt.train = Train;
   Worker worker(**link, options);
 
@@ -111,8 +118,8 @@ int Main(const Flags& flags) {
     worker.Shutdown();
   }).detach();
 
-  std::cerr << "creamery-worker: " << options.description.name() << ", " << options.description.build() << ", server "
-            << flags.server << std::endl;
+  std::cerr << "creamery-worker: " << options.description.name() << ", " << options.description.build() << ", "
+            << options.description.device() << ", server " << flags.server << std::endl;
   const absl::Status status = worker.Run();
   if (!status.ok()) std::cerr << "creamery-worker: " << status.message() << std::endl;
   // The thread of signals may still hold the worker: end without destroying it.
@@ -136,6 +143,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "threads of the training")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--device", flags.device, "auto, cpu, cuda or cuda:NUMBER; auto: a GPU for networks that gain by it")
       ->capture_default_str();
   app.add_option("--parent", flags.parent, "process to die with; set by the server")->group("");
   CLI11_PARSE(app, argc, argv);

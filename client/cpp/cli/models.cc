@@ -41,10 +41,12 @@ void PrintDetails(const v1::ModelVersion& version) {
     std::printf("  %s%s%s\n", parameter.name().c_str(), prior.empty() ? "" : " ~ ", prior.c_str());
   }
   const v1::TrainingSummary& training = version.training();
-  std::printf("trained on %s at revision %lld: %lld rows (%lld left out), effective size %.0f, %.0f s, %d members\n",
-              TypedName(training.dataset()).c_str(), static_cast<long long>(training.dataset_revision()),
-              static_cast<long long>(training.num_rows()), static_cast<long long>(training.num_rows_dropped()),
-              training.held_out().effective_size(), training.seconds(), training.members_size());
+  std::printf(
+      "trained on %s at revision %lld: %lld rows (%lld left out), effective size %.0f, %.0f s on %s, %d members\n",
+      TypedName(training.dataset()).c_str(), static_cast<long long>(training.dataset_revision()),
+      static_cast<long long>(training.num_rows()), static_cast<long long>(training.num_rows_dropped()),
+      training.held_out().effective_size(), training.seconds(),
+      training.device().empty() ? "cpu" : training.device().c_str(), training.members_size());
   for (const v1::Candidate& candidate : training.compared()) {
     std::printf("  %s %s: held-out log q %.4f (+- %.4f from the best)%s%s\n", candidate.chosen() ? "*" : " ",
                 candidate.spec().ShortDebugString().c_str(), candidate.held_out_log_prob(),

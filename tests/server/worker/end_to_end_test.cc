@@ -264,6 +264,16 @@ TEST_F(EndToEndTest, ACancelledJobEndsWithinASecondInEveryPhase) {
   EXPECT_LE(worst_publishing, 1);
 }
 
+TEST(DeviceFlagTest, AWorkerDoesNotStartWithoutTheDeviceThatIsAskedFor) {
+  ServerProcess server({"--local_workers=0"});
+  const auto worker = server.StartWorker({"--device=cuda:99"});
+  EXPECT_EQ(worker->Wait(kPatience), 1);
+  EXPECT_THAT(worker->log(), HasSubstr("device cuda:99"));
+  const auto misspelt = server.StartWorker({"--device=gpu"});
+  EXPECT_EQ(misspelt->Wait(kPatience), 1);
+  EXPECT_THAT(misspelt->log(), HasSubstr("device is 'gpu', expected auto, cpu, cuda or cuda:NUMBER"));
+}
+
 TEST(LocalWorkersTest, AWorkerOfTheServerTrainsAndDiesWithIt) {
   ServerProcess server({"--local_workers=1"});
   ASSERT_TRUE(server.process().WaitForLog("LibTorch", kPatience));
