@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/points_message.h"
 #include "client/cpp/prior_choice.h"
 #include "proto/support/array.h"
 #include "proto/support/resource_names.h"
@@ -12,40 +13,25 @@
 namespace creamery {
 namespace {
 
-void AddWarnings(const google::protobuf::RepeatedField<int>& given, std::vector<v1::Warning>& warnings) {
-  for (int warning : given) {
-    const auto value = static_cast<v1::Warning>(warning);
-    if (std::find(warnings.begin(), warnings.end(), value) == warnings.end()) warnings.push_back(value);
-  }
-}
-
-// Sends `points` (n, d) in pieces and joins the answers. `ask(array)` returns the response to one piece; `numbers`
-// picks its array, of (m) numbers or (m, d) as the shape says.
+// Sends `points` (n, d) in pieces and joins the answers. `ask(piece, d)` returns the response to one piece; `numbers`
+// picks its array, of `width` numbers a point: (m, width), or (m) where width is 0.
 template <typename Ask, typename Numbers>
-absl::StatusOr<Answer> InPieces(absl::string_view what, absl::Span<const double> points, int64_t d, Ask ask,
-                                Numbers numbers) {
-  if (d == 0 || points.size() % d != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " has ", points.size(), " numbers, expected a multiple of its ", d, " columns"));
-  }
-  const int64_t n = static_cast<int64_t>(points.size()) / d;
-  const int64_t step = std::max<int64_t>(1, kChunkBytes / (8 * d));
+absl::StatusOr<Answer> InPieces(absl::string_view what, absl::Span<const double> points, int64_t d, int64_t width,
+                                Ask ask, Numbers numbers) {
+  ABSL_ASSIGN_OR_RETURN(int64_t rows_left, CountRows(what, points, d));
+  const int64_t step = RowsPerMessage(kChunkBytes, d);
   Answer answer;
-  int64_t begin = 0;
   do {  // once at least: the server answers for no points too
-    const int64_t rows = std::min(step, n - begin);
-    ABSL_ASSIGN_OR_RETURN(const auto response, ask(FromDoubles(points.subspan(begin * d, rows * d), {rows, d})));
-    const v1::Array& array = numbers(response);
-    const std::vector<int64_t> shape(array.shape().begin(), array.shape().end());
-    ABSL_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles("the answer", array, shape));
-    if (shape.empty() || shape[0] != rows) {
-      return absl::InternalError(absl::StrCat("the answer has shape ", ShapeToString(shape), " for ", rows, " points"));
-    }
-    answer.values.insert(answer.values.end(), values.begin(), values.end());
+    const int64_t rows = std::min(step, rows_left);
+    ABSL_ASSIGN_OR_RETURN(const auto response, ask(points.subspan(0, rows * d), d));
+    std::vector<int64_t> shape = {rows};
+    if (width > 0) shape.push_back(width);
+    ABSL_RETURN_IF_ERROR(AppendNumbers("the answer", numbers(response), shape, &answer.values));
     answer.model_version = response.model_version();
-    AddWarnings(response.warnings(), answer.warnings);
-    begin += rows;
-  } while (begin < n);
+    AddWarnings(response.warnings(), &answer.warnings);
+    points.remove_prefix(rows * d);
+    rows_left -= rows;
+  } while (rows_left > 0);
   return answer;
 }
 
@@ -100,38 +86,6 @@ std::vector<std::string> Model::parameters() const {
   return names;
 }
 
-absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std::vector<std::string>& columns,
-                                      const LogProbOptions& options) const {
-  v1::LogProbRequest request;
-  request.set_model(version_->name());
-  request.set_gradient(options.gradient);
-  request.set_spread(options.spread);
-  request.set_prior_fraction(options.prior_fraction);
-  for (const std::string& column : columns) request.add_columns(column);
-  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
-  std::vector<double> gradient, spread;
-  const auto append = [](const char* what, const v1::Array& array, std::vector<int64_t> shape,
-                         std::vector<double>& all) -> absl::Status {
-    ABSL_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(what, array, shape));
-    all.insert(all.end(), values.begin(), values.end());
-    return absl::OkStatus();
-  };
-  const auto ask = [&](v1::Array array) -> absl::StatusOr<v1::LogProbResponse> {
-    *request.mutable_theta() = std::move(array);
-    ABSL_ASSIGN_OR_RETURN(v1::LogProbResponse response,
-                          connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogProb, request));
-    if (options.gradient) ABSL_RETURN_IF_ERROR(append("gradient", response.gradient(), {-1, d}, gradient));
-    if (options.spread) ABSL_RETURN_IF_ERROR(append("spread", response.spread(), {-1}, spread));
-    return response;
-  };
-  ABSL_ASSIGN_OR_RETURN(
-      Answer answer,
-      InPieces("theta", theta, d, ask, [](const v1::LogProbResponse& r) -> const v1::Array& { return r.log_prob(); }));
-  answer.gradient = std::move(gradient);
-  answer.spread = std::move(spread);
-  return answer;
-}
-
 absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta, const std::vector<std::string>& columns,
                                             const LogLikelihoodOptions& options) const {
   v1::LogLikelihoodRequest request;
@@ -143,53 +97,59 @@ absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta, cons
   }
   for (const std::string& column : columns) request.add_columns(column);
   double error = 0;
-  const auto ask = [&](v1::Array array) {
-    *request.mutable_theta() = std::move(array);
+  request.set_precision(options.precision);
+  const auto ask = [&](absl::Span<const double> piece, int64_t d) {
+    SetPoints(piece, d, request.mutable_theta());
     auto response = connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogLikelihood, request);
     if (response.ok()) error = response->log_evidence_error();
     return response;
   };
-  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
-  ABSL_ASSIGN_OR_RETURN(Answer answer,
-                        InPieces("theta", theta, d, ask, [](const v1::LogLikelihoodResponse& r) -> const v1::Array& {
-                          return r.log_likelihood();
-                        }));
+  ABSL_ASSIGN_OR_RETURN(Answer answer, InPieces("theta", theta, NumColumns(columns), 0, ask,
+                                                [](const v1::LogLikelihoodResponse& r) -> const v1::Array& {
+                                                  return r.log_likelihood();
+                                                }));
   answer.log_evidence_error = error;
   return answer;
 }
 
-absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u, double prior_fraction) const {
+absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u, double prior_fraction,
+                                             v1::Precision precision) const {
   v1::PriorTransformRequest request;
   request.set_model(version_->name());
   request.set_prior_fraction(prior_fraction);
-  const auto ask = [&](v1::Array array) {
-    *request.mutable_u() = std::move(array);
+  request.set_precision(precision);
+  const auto ask = [&](absl::Span<const double> piece, int64_t d) {
+    SetPoints(piece, d, request.mutable_u());
     return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::PriorTransform, request);
   };
-  return InPieces("u", u, version_->signature().parameters_size(), ask,
-                  [](const v1::PriorTransformResponse& r) -> const v1::Array& { return r.theta(); });
+  const int64_t d = NumColumns({});
+  return InPieces("u", u, d, d, ask, [](const v1::PriorTransformResponse& r) -> const v1::Array& { return r.theta(); });
 }
 
 absl::StatusOr<Answer> Model::InversePriorTransform(absl::Span<const double> theta,
-                                                    const std::vector<std::string>& columns) const {
+                                                    const std::vector<std::string>& columns,
+                                                    v1::Precision precision) const {
   v1::InversePriorTransformRequest request;
   request.set_model(version_->name());
+  request.set_precision(precision);
   for (const std::string& column : columns) request.add_columns(column);
-  const auto ask = [&](v1::Array array) {
-    *request.mutable_theta() = std::move(array);
+  const auto ask = [&](absl::Span<const double> piece, int64_t d) {
+    SetPoints(piece, d, request.mutable_theta());
     return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::InversePriorTransform, request);
   };
-  const int64_t d = columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
-  return InPieces("theta", theta, d, ask,
+  const int64_t d = NumColumns(columns);
+  return InPieces("theta", theta, d, d, ask,
                   [](const v1::InversePriorTransformResponse& r) -> const v1::Array& { return r.u(); });
 }
 
-absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t> seed, bool log_prob) const {
+absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t> seed, bool log_prob,
+                                    v1::Precision precision) const {
   v1::SampleRequest request;
   request.set_model(version_->name());
   request.set_num_samples(num_samples);
   if (seed.has_value()) request.set_seed(*seed);
   request.set_log_prob(log_prob);
+  request.set_precision(precision);
   const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
   const auto reader = connection_->inference->Sample(context.get(), request);
   const auto add = [&](const v1::Array& array, absl::Span<const int64_t> shape, std::vector<double>& all) {
@@ -209,7 +169,7 @@ absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t>
       draws.seed = response.seed();
       draws.model_version = response.model_version();
     }
-    AddWarnings(response.warnings(), draws.warnings);
+    AddWarnings(response.warnings(), &draws.warnings);
     if (!response.has_theta()) continue;
     ABSL_RETURN_IF_ERROR(add(response.theta(), {-1, static_cast<int64_t>(draws.columns.size())}, draws.theta));
     if (log_prob) ABSL_RETURN_IF_ERROR(add(response.log_prob(), {-1}, draws.log_prob));

@@ -3,6 +3,7 @@
 #define CREAMERY_CLIENT_CPP_MODEL_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "client/cpp/answer.h"
+#include "client/cpp/log_prob_stream.h"
 #include "creamery/v1/model.pb.h"
 #include "creamery/v1/statistics_service.pb.h"
 #include "creamery/v1/warning.pb.h"
@@ -19,27 +22,6 @@
 namespace creamery {
 
 class Connection;
-
-// Numbers and what to know about them. `values`: one per point, or d per point, row-major.
-struct Answer {
-  std::vector<double> values;
-  std::string model_version;  // the version that answered
-  std::vector<v1::Warning> warnings;
-  double log_evidence_error = 0;  // LogLikelihood only: standard error common to all points, natural log
-  std::vector<double> gradient;   // LogProb only, if asked for: d log_prob / d theta, (n, d)
-  std::vector<double> spread;     // LogProb only, if asked for: standard deviation over the trained members, (n)
-};
-
-struct LogProbOptions {
-  bool gradient = false;
-  bool spread = false;
-  double prior_fraction = 0;  // share of the declared prior mixed into the density, [0, 1)
-};
-
-struct LogLikelihoodOptions {
-  std::vector<std::string> more_models;  // of independent data, whose log-likelihoods are added
-  bool without_evidence = false;         // log P - log prior
-};
 
 // Draws: theta (n, d) row-major, log_prob (n,) if it was asked for, natural log.
 struct Draws {
@@ -66,7 +48,12 @@ struct StatisticOptions {
 // A sentence for people.
 std::string WarningText(v1::Warning warning);
 
-// Cheap to copy, thread-safe. Large inputs are sent in pieces of about 1 MiB.
+// Fills `theta`, whole rows, with the next ones, row-major; returns how many numbers these are, 0 at the end.
+using RowSource = std::function<absl::StatusOr<int64_t>(absl::Span<double> theta)>;
+// Takes the answer to the next rows, in order.
+using AnswerSink = std::function<absl::Status(const Answer& answer)>;
+
+// Cheap to copy, thread-safe. Large inputs are sent in pieces.
 class Model {
  public:
   Model(std::shared_ptr<Connection> connection, v1::ModelVersion version)
@@ -79,18 +66,27 @@ class Model {
   // Natural log of the density; -inf outside the support.
   absl::StatusOr<Answer> LogProb(absl::Span<const double> theta, const std::vector<std::string>& columns = {},
                                  const LogProbOptions& options = {}) const;
+  // The same for rows without end, in memory that does not grow with them: blocks go over one stream, and the next ones
+  // are made ready while the server works on a few. An error of `source`, of `sink` or of a block ends it.
+  absl::Status LogProbOfRows(const RowSource& source, const AnswerSink& sink,
+                             const std::vector<std::string>& columns = {}, const LogProbOptions& options = {}) const;
+  // For many small questions; the call begins with the first one.
+  LogProbStream OpenLogProbStream(const std::vector<std::string>& columns = {},
+                                  const LogProbOptions& options = {}) const;
   // Natural log of the nuisance-free likelihood. FAILED_PRECONDITION without priors or log-evidence. With more models,
   // `columns` is needed: the union of the parameters.
   absl::StatusOr<Answer> LogLikelihood(absl::Span<const double> theta, const std::vector<std::string>& columns = {},
                                        const LogLikelihoodOptions& options = {}) const;
   // u: (n, d) strictly inside the unit hypercube -> theta (n, d). `prior_fraction` as in LogProbOptions.
-  absl::StatusOr<Answer> PriorTransform(absl::Span<const double> u, double prior_fraction = 0) const;
+  absl::StatusOr<Answer> PriorTransform(absl::Span<const double> u, double prior_fraction = 0,
+                                        v1::Precision precision = v1::PRECISION_UNSPECIFIED) const;
   // theta: (n, d) inside the support -> u (n, d), columns in the model's order.
   absl::StatusOr<Answer> InversePriorTransform(absl::Span<const double> theta,
-                                               const std::vector<std::string>& columns = {}) const;
+                                               const std::vector<std::string>& columns = {},
+                                               v1::Precision precision = v1::PRECISION_UNSPECIFIED) const;
   // Row i depends on the seed and i alone; without a seed the server picks one and says which.
-  absl::StatusOr<Draws> Sample(int64_t num_samples, std::optional<uint64_t> seed = std::nullopt,
-                               bool log_prob = false) const;
+  absl::StatusOr<Draws> Sample(int64_t num_samples, std::optional<uint64_t> seed = std::nullopt, bool log_prob = false,
+                               v1::Precision precision = v1::PRECISION_UNSPECIFIED) const;
   // D_KL of the prior from the posterior, nats.
   absl::StatusOr<v1::MarginalKLResponse> Kl(const StatisticOptions& options = {}) const;
   // Bayesian model dimensionality, a pure number.
@@ -100,6 +96,11 @@ class Model {
   absl::StatusOr<v1::ReweightResponse> Reweight(v1::ReweightRequest request) const;
 
  private:
+  // Of points whose columns are named, or are the model's parameters.
+  int64_t NumColumns(const std::vector<std::string>& columns) const {
+    return columns.empty() ? version_->signature().parameters_size() : static_cast<int64_t>(columns.size());
+  }
+
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<const v1::ModelVersion> version_;
 };

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "client/cpp/client.h"
 
 namespace creamery::cli {
@@ -92,7 +93,7 @@ void PrintJob(const v1::Job& job);
 // Columns of numbers in a file by its ending: .npy (float64, C order), .csv (with names) or .safetensors; CSV on
 // standard output for an empty path.
 absl::Status WriteColumns(const std::string& path, const std::vector<std::string>& names,
-                          const std::vector<double>& values);
+                          absl::Span<const double> values);
 // Samples with their schema, as .safetensors that `datasets upload` reads back whole, .csv, or theta alone as .npy.
 absl::Status WriteSamples(const std::string& path, const Samples& samples);
 // The bytes, under a temporary name first: a file is there whole or not at all.

@@ -7,39 +7,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
+#include "client/cpp/cli/column_writer.h"
 #include "proto/support/safetensors.h"
+#include "proto/support/status_macros.h"
 
 namespace creamery::cli {
 namespace {
-
-std::string ToCsv(const std::vector<std::string>& names, const std::vector<double>& values) {
-  std::string text = absl::StrCat(absl::StrJoin(names, ","), "\n");
-  for (size_t i = 0; i < values.size(); ++i) {
-    absl::StrAppend(&text, NumberToText(values[i]), (i + 1) % names.size() == 0 ? "\n" : ",");
-  }
-  return text;
-}
-
-// Version 1.0 of NumPy's format: the header is padded so that the numbers start at a multiple of 64 bytes.
-std::string ToNpy(size_t columns, const std::vector<double>& values) {
-  std::string header = absl::StrCat("{'descr': '<f8', 'fortran_order': False, 'shape': (", values.size() / columns,
-                                    ", ", columns, "), }");
-  header.append(63 - (10 + header.size()) % 64, ' ');
-  header += '\n';
-  std::string bytes("\x93NUMPY\x01\x00", 8);
-  bytes += static_cast<char>(header.size() & 0xff);
-  bytes += static_cast<char>(header.size() >> 8);
-  bytes += header;
-  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
-  return bytes;
-}
-
-absl::Status UnknownEnding(const std::string& path, absl::string_view expected) {
-  return Usage(
-      absl::InvalidArgumentError(absl::StrCat("cannot write '", path, "': expected a name ending in ", expected)));
-}
 
 std::string ToSafetensors(const Samples& samples) {
   Safetensors file;
@@ -70,15 +44,10 @@ absl::Status WriteFile(const std::string& path, const std::string& bytes) {
 }
 
 absl::Status WriteColumns(const std::string& path, const std::vector<std::string>& names,
-                          const std::vector<double>& values) {
-  if (path.empty()) {
-    const std::string text = ToCsv(names, values);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return absl::OkStatus();
-  }
-  if (absl::EndsWith(path, ".csv")) return WriteFile(path, ToCsv(names, values));
-  if (absl::EndsWith(path, ".npy")) return WriteFile(path, ToNpy(names.size(), values));
-  return UnknownEnding(path, ".npy or .csv");
+                          absl::Span<const double> values) {
+  ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<ColumnWriter> writer, ColumnWriter::Open(path, names));
+  ABSL_RETURN_IF_ERROR(writer->Add(values));
+  return writer->Close();
 }
 
 absl::Status WriteSamples(const std::string& path, const Samples& samples) {
@@ -86,8 +55,11 @@ absl::Status WriteSamples(const std::string& path, const Samples& samples) {
   const RowBlock& rows = samples.rows;
   std::vector<std::string> names;
   for (const v1::Parameter& parameter : samples.schema.parameters()) names.push_back(parameter.name());
-  if (absl::EndsWith(path, ".npy")) return WriteFile(path, ToNpy(names.size(), rows.theta));
-  if (!path.empty() && !absl::EndsWith(path, ".csv")) return UnknownEnding(path, ".safetensors, .csv or .npy");
+  if (absl::EndsWith(path, ".npy")) return WriteColumns(path, names, rows.theta);
+  if (!path.empty() && !absl::EndsWith(path, ".csv")) {
+    return Usage(absl::InvalidArgumentError(
+        absl::StrCat("cannot write '", path, "': expected a name ending in .safetensors, .csv or .npy")));
+  }
   const size_t d = names.size();
   if (!rows.weight.empty()) names.push_back("weight");
   if (!rows.chain.empty()) names.push_back("chain");

@@ -1,5 +1,6 @@
-// One reader per format; ReadTable (table.h) chooses among them. Each returns NOT_FOUND for a missing file and
-// INVALID_ARGUMENT, naming the file and where it can the line, for a malformed one.
+// One reader per format that is read at once (row_reader.h has the others); ReadTable (table.h) chooses among them.
+// Each returns NOT_FOUND for a missing file and INVALID_ARGUMENT, naming the file and where it can the line, for a
+// malformed one.
 #ifndef CREAMERY_CLIENT_CPP_READERS_READERS_H_
 #define CREAMERY_CLIENT_CPP_READERS_READERS_H_
 
@@ -9,13 +10,6 @@
 #include "client/cpp/readers/table.h"
 
 namespace creamery {
-
-// NumPy's format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: one array of shape (n, d) or
-// (n,), float32, float64, int32, int64 or uint8, little-endian, in C or Fortran order. No names.
-absl::StatusOr<Table> ReadNpy(const std::string& path);
-
-// Comma-separated numbers; a first line that is not numbers names the columns.
-absl::StatusOr<Table> ReadCsv(const std::string& path);
 
 // Tensors `theta` (n, d) and, if there, weight, chain, log_likelihood, log_likelihood_birth (n,), as the server keeps
 // its parts, with the schema in metadata "dataset" (protobuf JSON of Dataset) where Creamery wrote the file; or,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cpp/readers/readers.h"
+#include "client/cpp/readers/row_reader.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -74,8 +75,10 @@ v1::Parameter ParameterOf(const Table& table, const TableColumn& column) {
 }  // namespace
 
 absl::StatusOr<Table> ReadTable(const std::string& path) {
-  if (absl::EndsWith(path, ".npy")) return ReadNpy(path);
-  if (absl::EndsWith(path, ".csv")) return ReadCsv(path);
+  if (HasRowReader(path)) {
+    ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> rows, OpenRows(path));
+    return ReadAll(*rows);
+  }
   if (absl::EndsWith(path, ".safetensors")) return ReadSafetensors(path);
   if (absl::EndsWith(path, "_dead-birth.txt")) return ReadPolyChord(path);
   for (absl::string_view other : {".bz2", ".gz", ".zip", ".h5", ".hdf5", ".npz", ".parquet", ".pkl", ".fits"}) {
