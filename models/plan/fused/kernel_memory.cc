@@ -1,27 +1,10 @@
 #include <algorithm>
 
+#include "models/plan/fused/cutter.h"
 #include "models/plan/fused/kernels.h"
 
 namespace creamery {
 namespace {
-
-// Hands out aligned arrays one behind the other; from null it counts bytes.
-class Cutter {
- public:
-  explicit Cutter(void* memory) : next_(static_cast<char*>(memory)) {}
-
-  template <typename T>
-  void Cut(int64_t count, T** array) {
-    const int64_t bytes = Padded<T>(count) * static_cast<int64_t>(sizeof(T));
-    if (next_ != nullptr) *array = reinterpret_cast<T*>(next_ + bytes_);
-    bytes_ += bytes;
-  }
-  int64_t bytes() const { return bytes_; }
-
- private:
-  char* next_;
-  int64_t bytes_ = 0;
-};
 
 template <typename T>
 int64_t Cut(const PackedPlan<T>& plan, int64_t rows, void* from, KernelMemory<T>* memory) {

@@ -24,6 +24,10 @@ PackedMap<T> PackMap(const Linear& linear, const std::vector<int64_t>& in_degree
   map.weight.assign(linear.weight.begin(), linear.weight.end());
   map.bias.assign(linear.bias.begin(), linear.bias.end());
   for (const int64_t degree : most) map.seen.push_back(CountUpTo(in_degrees, degree));
+  for (int64_t i = 0; i < linear.in; ++i) {
+    map.viewer.push_back(std::upper_bound(map.seen.begin(), map.seen.end(), i) - map.seen.begin());
+  }
+  map.weight.resize(linear.in * linear.out + map.kPerVector);
   map.lanes = lanes;
   map.lane_weight.assign(linear.in * lanes, 0);
   map.lane_bias.assign(lanes, 0);
@@ -98,7 +102,7 @@ int64_t PackedPlan<T>::memory_bytes() const {
     bytes += sizeof(layer) + layer.order.size() * sizeof(int64_t);
     for (const auto& known : layer.known) bytes += known.size() * sizeof(int64_t);
     for (const PackedMap<T>& map : layer.network) {
-      bytes += sizeof(map) + (map.seen.size() + map.lane_seen.size()) * sizeof(int64_t);
+      bytes += sizeof(map) + (map.seen.size() + map.viewer.size() + map.lane_seen.size()) * sizeof(int64_t);
       bytes += (map.weight.size() + map.bias.size() + map.lane_weight.size() + map.lane_bias.size()) * sizeof(T);
     }
   }

@@ -39,9 +39,10 @@ struct PackedMap {
 
   int64_t in = 0;
   int64_t out = 0;
-  AlignedVector<T> weight;    // as in MaskedMap
-  AlignedVector<T> bias;      // (out)
-  std::vector<int64_t> seen;  // (out)
+  AlignedVector<T> weight;      // as in MaskedMap; behind the last, room for a vector to be loaded from any of them
+  AlignedVector<T> bias;        // (out)
+  std::vector<int64_t> seen;    // (out)
+  std::vector<int64_t> viewer;  // (in): input i is seen by units [viewer[i], out); non-decreasing
 
   // Units in lanes. A hidden unit has the lane of its number; number k of column c, of the output map, has lane
   // k * padded_d + c. Lanes of nothing have weight and bias 0.

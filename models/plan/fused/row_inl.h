@@ -65,6 +65,18 @@ HWY_INLINE void WhitenRow(const double* whitening_lanes, int64_t d, int64_t padd
   std::copy(whitened, whitened + padded_d, state);
 }
 
+// z and the sums over layers -> log p.
+template <typename T>
+HWY_INLINE void FinishOneRow(const PackedPlan<T>& plan, KernelMemory<T>& memory) {
+  for (int64_t lane = 0; lane < plan.padded_d; lane += kLanes64) {
+    const Vector64 part = LogDensityOfColumn(plan, memory.state + lane, memory.ladj + lane);
+    Store64(Trusted(part, Load64(memory.size + lane)), memory.ladj + lane);
+  }
+  double total = *memory.total + plan.constant;
+  for (int64_t j = 0; j < plan.d; ++j) total += memory.ladj[j];
+  *memory.total = total;
+}
+
 template <typename T>
 HWY_INLINE void ForwardOneRow(const PackedPlan<T>& plan, KernelMemory<T>& memory) {
   const int64_t d = plan.d;
@@ -85,13 +97,7 @@ HWY_INLINE void ForwardOneRow(const PackedPlan<T>& plan, KernelMemory<T>& memory
     LaneProduct<false>(layer.network.back(), below, memory.raw);
     TransformForward(layer, plan.padded_d, memory.raw, memory.state, memory.ladj);
   }
-  for (int64_t lane = 0; lane < plan.padded_d; lane += kLanes64) {
-    const Vector64 part = LogDensityOfColumn(plan, memory.state + lane, memory.ladj + lane);
-    Store64(Trusted(part, Load64(memory.size + lane)), memory.ladj + lane);
-  }
-  double total = *memory.total + plan.constant;
-  for (int64_t j = 0; j < d; ++j) total += memory.ladj[j];
-  *memory.total = total;
+  FinishOneRow(plan, memory);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -135,6 +135,18 @@ HWY_INLINE Vector64 LogDensityOfColumn(const PackedPlan<T>& plan, const double* 
   return plan.is_normal ? hn::NegMulAdd(hn::Mul(Number64(0.5), value), value, Load64(ladj)) : Load64(ladj);
 }
 
+// z and the sums over layers -> log p.
+template <int kRows, typename T>
+HWY_INLINE void FinishRows(const PackedPlan<T>& plan, KernelMemory<T>& memory) {
+  for (int64_t lane = 0; lane < kRows; lane += kLanes64) {
+    Vector64 total = hn::Add(Load64(memory.total + lane), Number64(plan.constant));
+    for (int64_t j = 0; j < plan.d; ++j) {
+      total = hn::Add(total, LogDensityOfColumn(plan, memory.state + j * kRows + lane, memory.ladj + j * kRows + lane));
+    }
+    Store64(Trusted(total, Load64(memory.size + lane)), memory.total + lane);
+  }
+}
+
 template <int kRows, typename T>
 HWY_INLINE void ForwardRows(const PackedPlan<T>& plan, KernelMemory<T>& memory) {
   const int64_t d = plan.d;
@@ -142,13 +154,7 @@ HWY_INLINE void ForwardRows(const PackedPlan<T>& plan, KernelMemory<T>& memory) 
   std::fill(memory.size, memory.size + kRows, 0.0);
   if (!plan.whitening.empty()) Whiten<kRows>(plan.whitening.data(), d, memory.state);
   for (const PackedLayer<T>& layer : plan.layers) ForwardLayer<kRows>(layer, d, memory);
-  for (int64_t lane = 0; lane < kRows; lane += kLanes64) {
-    Vector64 total = hn::Add(Load64(memory.total + lane), Number64(plan.constant));
-    for (int64_t j = 0; j < d; ++j) {
-      total = hn::Add(total, LogDensityOfColumn(plan, memory.state + j * kRows + lane, memory.ladj + j * kRows + lane));
-    }
-    Store64(Trusted(total, Load64(memory.size + lane)), memory.total + lane);
-  }
+  FinishRows<kRows>(plan, memory);
 }
 
 template <int kRows, typename T>
