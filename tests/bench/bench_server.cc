@@ -1,39 +1,23 @@
 #include "tests/bench/bench_server.h"
 
+#include <google/protobuf/stubs/common.h>
 #include <grpcpp/grpcpp.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
-#include <random>
+#include <sstream>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
-#include "creamery/v1/dataset_service.grpc.pb.h"
-#include "creamery/v1/job_service.grpc.pb.h"
+#include "absl/strings/str_cat.h"
 #include "creamery/v1/project_service.grpc.pb.h"
-#include "proto/support/array.h"
-
-extern char** environ;
+#include "models/families.h"
+#include "tests/bench/bench_main.h"
 
 namespace creamery::bench {
 namespace {
 
-[[noreturn]] void Die(const std::string& message) {
-  std::cerr << "serving_bench: " << message << std::endl;
-  std::exit(1);
-}
+constexpr char kServeEmpty[] = "--serve_empty";
 
-void Must(const grpc::Status& status, const std::string& what) {
-  if (!status.ok()) Die(what + ": " + status.error_message());
-}
-
-// The least a callback server can do: no interceptor, no check, no copy.
 class EmptyService final : public v1::ProjectService::CallbackService {
   grpc::ServerUnaryReactor* GetProject(grpc::CallbackServerContext* context, const v1::GetProjectRequest*,
                                        v1::Project*) override {
@@ -43,37 +27,35 @@ class EmptyService final : public v1::ProjectService::CallbackService {
   }
 };
 
-}  // namespace
-
-Child::Child(const std::vector<std::string>& argv) {
-  std::vector<char*> pointers;
-  pointers.reserve(argv.size() + 1);
-  for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
-  pointers.push_back(nullptr);
-  if (posix_spawn(&pid_, pointers[0], nullptr, nullptr, pointers.data(), environ) != 0) {
-    Die("cannot start " + argv[0]);
-  }
+std::string Program(const std::string& name) {
+  return (std::filesystem::canonical("/proc/self/exe").parent_path() / name).string();
 }
 
-Child::~Child() {
-  kill(pid_, SIGTERM);
-  for (int i = 0; i < 1000; ++i) {
-    if (waitpid(pid_, nullptr, WNOHANG) == pid_) return;
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+std::string Address(const std::string& port_file, ChildProcess& process) {
+  const std::string address = WaitForWord(port_file, process, absl::Seconds(30));
+  if (address.empty()) Die(absl::StrCat("a server did not start: ", process.log()));
+  return address;
 }
 
-double Child::ResidentMib() const {
-  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+// A line of /proc/PID/status, MiB.
+double StatusMib(pid_t pid, const std::string& field) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
   for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmRSS:", 0) == 0) return std::stod(line.substr(6)) / 1024;
+    if (line.rfind(field, 0) == 0) return std::stod(line.substr(field.size())) / 1024;
   }
   return 0;
 }
 
-void ServeEmptyHandler(const std::string& port_file) {
+}  // namespace
+
+EmptyServer::EmptyServer()
+    : process_({std::filesystem::canonical("/proc/self/exe").string(), kServeEmpty, directory_ / "port"},
+               directory_ / "log"),
+      address_(Address(directory_ / "port", process_)) {}
+
+void MaybeServeEmptyHandler(int argc, char** argv) {
+  if (argc != 3 || std::string(argv[1]) != kServeEmpty) return;
+  const std::string port_file = argv[2];
   EmptyService service;
   int port = 0;
   grpc::ServerBuilder builder;
@@ -87,95 +69,57 @@ void ServeEmptyHandler(const std::string& port_file) {
   std::exit(0);
 }
 
-std::string WaitForAddress(const std::string& port_file) {
-  const absl::Time end = absl::Now() + absl::Seconds(30);
-  std::string address;
-  while (!(std::ifstream(port_file) >> address)) {
-    if (absl::Now() > end) Die("no server wrote " + port_file);
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return address;
-}
+CreameryServer::CreameryServer(int local_workers)
+    : process_({Program("creamery-server"), "--listen=127.0.0.1:0", "--data=" + (directory_ / "data"),
+                "--port_file=" + (directory_ / "port"), absl::StrCat("--local_workers=", local_workers)},
+               directory_ / "log"),
+      address_(Address(directory_ / "port", process_)),
+      client_(std::make_unique<Client>(Must(Client::Connect(address_)))) {}
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  return grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-int64_t Upload(grpc::Channel& channel, const std::string& id, int64_t n, int64_t d) {
-  const std::shared_ptr<grpc::Channel> shared(&channel, [](grpc::Channel*) {});
-  {
-    grpc::ClientContext context;
-    v1::CreateProjectRequest request;
-    request.set_project_id("bench");
-    v1::Project project;
-    const grpc::Status status = v1::ProjectService::NewStub(shared)->CreateProject(&context, request, &project);
-    if (status.error_code() != grpc::StatusCode::ALREADY_EXISTS) Must(status, "CreateProject");
+std::string FlowArtifact(const Plan& plan) {
+  v1::ModelVersion description;
+  const bool spline = plan.layers.front().kind == AutoregressiveLayer::Kind::kSpline;
+  const auto transforms = static_cast<int>(plan.layers.size());
+  if (spline) {
+    description.mutable_spec()->mutable_nsf()->set_transforms(transforms);
+  } else {
+    description.mutable_spec()->mutable_maf()->set_transforms(transforms);
   }
-  const auto stub = v1::DatasetService::NewStub(shared);
-  {
-    grpc::ClientContext context;
-    v1::CreateDatasetRequest request;
-    request.set_parent("projects/bench");
-    request.set_dataset_id(id);
-    request.mutable_dataset()->set_row_kind(v1::INDEPENDENT);
-    for (int64_t j = 0; j < d; ++j) request.mutable_dataset()->add_parameters()->set_name("p" + std::to_string(j));
-    v1::Dataset dataset;
-    Must(stub->CreateDataset(&context, request, &dataset), "CreateDataset");
+  for (int64_t j = 0; j < plan.d(); ++j) {
+    description.mutable_signature()->add_parameters()->set_name(absl::StrCat("p", j));
   }
-  const int64_t rows_per_message = std::max<int64_t>(1, (1 << 20) / (8 * d));
-  std::mt19937_64 generator(7);
-  std::normal_distribution<double> normal;
-  std::vector<double> values(static_cast<size_t>(std::min(n, rows_per_message) * d));
-  for (double& value : values) value = normal(generator);
-
-  grpc::ClientContext context;
-  v1::Dataset dataset;
-  const auto writer = stub->AppendRows(&context, &dataset);
-  for (int64_t first = 0; first < n; first += rows_per_message) {
-    const int64_t rows = std::min(rows_per_message, n - first);
-    v1::AppendRowsRequest request;
-    if (first == 0) {
-      request.set_name("projects/bench/datasets/" + id);
-      request.set_total_rows(n);
-    }
-    *request.mutable_rows()->mutable_theta() =
-        FromDoubles(absl::MakeConstSpan(values).subspan(0, static_cast<size_t>(rows * d)), {rows, d});
-    if (!writer->Write(request)) break;
-  }
-  writer->WritesDone();
-  Must(writer->Finish(), "AppendRows");
-  return n * d * 8;
+  description.mutable_signature()->add_abilities(v1::DENSITY);
+  Safetensors artifact;
+  WritePlan(plan, "member0/", artifact);
+  WriteDescription(description, artifact);
+  return artifact.Serialize();
 }
 
-v1::Job Train(grpc::Channel& channel, const std::string& dataset_id, const std::string& model_id) {
-  const std::shared_ptr<grpc::Channel> shared(&channel, [](grpc::Channel*) {});
-  const auto stub = v1::JobService::NewStub(shared);
-  v1::Job job;
-  {
-    grpc::ClientContext context;
-    v1::CreateJobRequest request;
-    request.set_parent("projects/bench");
-    v1::TrainingJob* training = request.mutable_job()->mutable_training();
-    training->set_model("projects/bench/models/" + model_id);
-    training->set_dataset("projects/bench/datasets/" + dataset_id);
-    training->mutable_spec()->mutable_maf()->set_transforms(6);
-    training->mutable_spec()->mutable_training()->set_members(2);
-    training->mutable_spec()->mutable_training()->set_batch_size(128);
-    training->mutable_spec()->mutable_training()->set_max_epochs(4);
-    Must(stub->CreateJob(&context, request, &job), "CreateJob");
-  }
-  grpc::ClientContext context;
-  v1::WatchJobRequest request;
-  request.set_name(job.name());
-  const auto reader = stub->WatchJob(&context, request);
-  v1::Progress progress;
-  while (reader->Read(&job)) {
-    if (job.progress().steps_per_second() > 0) progress = job.progress();
-  }
-  Must(reader->Finish(), "WatchJob");
-  if (job.state() != v1::SUCCEEDED) Die("training failed: " + job.error().message());
-  *job.mutable_progress() = progress;
-  return job;
+void MustBeOk(const absl::Status& status) {
+  if (!status.ok()) Die(std::string(status.message()));
+}
+
+double ResidentMib(pid_t pid) { return StatusMib(pid, "VmRSS:"); }
+double PeakMib(pid_t pid) { return StatusMib(pid, "VmHWM:"); }
+void ResetPeak(pid_t pid) { std::ofstream(absl::StrCat("/proc/", pid, "/clear_refs")) << 5; }
+
+double ProcessorSeconds(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::stringstream text;
+  text << file.rdbuf();
+  // The second field is a name in parentheses; fields 14 and 15 are ticks in user and in system mode.
+  std::stringstream fields(text.str().substr(text.str().rfind(')') + 2));
+  std::string skipped;
+  for (int i = 3; i < 14; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 }  // namespace creamery::bench

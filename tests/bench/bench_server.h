@@ -1,15 +1,16 @@
-// What the benchmark asks: a creamery-server with one trained model, and a server whose only handler is empty.
-// Both are processes of their own on loopback, ended with the object.
+// What is asked over loopback: creamery-server, and a server whose only handler is empty. Both are processes of their
+// own, ended with their objects. Programs are taken from the folder of the one that runs.
 #ifndef CREAMERY_TESTS_BENCH_BENCH_SERVER_H_
 #define CREAMERY_TESTS_BENCH_BENCH_SERVER_H_
 
-#include <sys/types.h>
-
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "creamery/v1/job.pb.h"
+#include "absl/status/statusor.h"
+#include "client/cpp/client.h"
+#include "models/plan/plan.h"
+#include "tests/support/child_process.h"
 
 namespace grpc {
 class Channel;
@@ -17,36 +18,63 @@ class Channel;
 
 namespace creamery::bench {
 
-// A child process. Ended with SIGTERM, and SIGKILL after ten seconds.
-class Child {
+// Answers ProjectService.GetProject with an empty message, with nothing of ours in between: no interceptor, no check,
+// no copy.
+class EmptyServer {
  public:
-  explicit Child(const std::vector<std::string>& argv);
-  ~Child();
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  pid_t pid() const { return pid_; }
-  // Resident memory, MiB.
-  double ResidentMib() const;
+  EmptyServer();
+  const std::string& address() const { return address_; }
+  ChildProcess& process() { return process_; }
 
  private:
-  pid_t pid_;
+  const ScratchDirectory directory_;
+  ChildProcess process_;
+  std::string address_;
 };
 
-// Answers ProjectService.GetProject with an empty message, with nothing of ours in between. Runs until it is killed.
-// Writes its address to `port_file`.
-[[noreturn]] void ServeEmptyHandler(const std::string& port_file);
+// To be called first in main: runs the empty server, and does not return, if this is the process that EmptyServer
+// started.
+void MaybeServeEmptyHandler(int argc, char** argv);
 
-// Waits until `port_file` has an address and returns it. Ends the program if that takes more than 30 seconds.
-std::string WaitForAddress(const std::string& port_file);
+class CreameryServer {
+ public:
+  explicit CreameryServer(int local_workers = 0);
+  const std::string& address() const { return address_; }
+  ChildProcess& process() { return process_; }
+  Client& client() { return *client_; }
 
+ private:
+  const ScratchDirectory directory_;
+  ChildProcess process_;
+  std::string address_;
+  std::unique_ptr<Client> client_;
+};
+
+// A connection that it shares with no other.
 std::shared_ptr<grpc::Channel> Connect(const std::string& address);
 
-// Uploads (n, d) normal rows as `projects/bench/datasets/{id}`; returns the bytes sent.
-int64_t Upload(grpc::Channel& channel, const std::string& id, int64_t n, int64_t d);
+// The artifact of a flow as an import takes it.
+std::string FlowArtifact(const Plan& plan);
 
-// Trains a maf of 6 transforms of 50 x 50 on a dataset and waits; returns the job, with its last progress while it ran.
-v1::Job Train(grpc::Channel& channel, const std::string& dataset_id, const std::string& model_id);
+// Ends the program with the message if there is no value.
+template <typename T>
+T Must(absl::StatusOr<T> value);
+void MustBeOk(const absl::Status& status);
+
+// Memory of a process in MiB: resident now, and the most since it started or since ResetPeak.
+double ResidentMib(pid_t pid);
+double PeakMib(pid_t pid);
+void ResetPeak(pid_t pid);
+// Seconds of processor time that it has used.
+double ProcessorSeconds(pid_t pid);
+
+// ---- inside ----
+
+template <typename T>
+T Must(absl::StatusOr<T> value) {
+  MustBeOk(value.status());
+  return *std::move(value);
+}
 
 }  // namespace creamery::bench
 

@@ -6,7 +6,7 @@
 #include <hwy/foreach_target.h>  // compiles this file once per instruction set
 #include <hwy/highway.h>
 
-#include "models/training/fused_math_inl.h"
+#include "models/plan/fused/math_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {

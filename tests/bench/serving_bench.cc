@@ -1,221 +1,246 @@
-// Times the service from outside, beside a server whose handler is empty, in one run with shuffled order:
+// Times the service from outside, beside a server whose handler is empty: one client thread, over loopback. The model
+// is a maf of 6 layers of 50 x 50 in 6 parameters.
 //
-//   build/release/bin/serving_bench                                  a table
-//   build/release/bin/serving_bench --benchmark_format=json          the same as JSON
-//
-// creamery-server and creamery-worker are taken from the folder of this program. The model is a maf of 6 transforms of
-// 50 x 50 in 6 parameters. One client thread, one call at a time, over loopback.
-#include <benchmark/benchmark.h>
+// What a single point costs over an empty call is a difference of microseconds: the kinds of calls take turns every two
+// hundred calls, in an order drawn anew each time, and each round gives one ratio ("round_trip"). The other cases are
+// Google Benchmark's.
 #include <google/protobuf/stubs/common.h>
 #include <grpcpp/grpcpp.h>
 
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
-#include "creamery/v1/job_service.grpc.pb.h"
 #include "creamery/v1/project_service.grpc.pb.h"
+#include "models/families.h"
 #include "proto/support/array.h"
+#include "tests/bench/bench_flow.h"
+#include "tests/bench/bench_main.h"
 #include "tests/bench/bench_server.h"
 
 namespace creamery::bench {
 namespace {
 
 constexpr int64_t kParameters = 6;
-const char kModel[] = "projects/bench/models/maf";
+constexpr char kName[] = "projects/bench/models/maf";
 
-struct Site {
-  std::filesystem::path programs;
-  std::filesystem::path directory;
-  std::unique_ptr<Child> server;
-  std::unique_ptr<Child> empty_server;
-  std::shared_ptr<grpc::Channel> channel;
-  std::shared_ptr<grpc::Channel> empty_channel;
-  double steps_per_second = 0;
-};
-Site* site = nullptr;
-
-std::unique_ptr<Child> StartServer(const std::string& data, const std::string& port_file, int workers) {
-  std::filesystem::remove(port_file);
-  return std::make_unique<Child>(
-      std::vector<std::string>{(site->programs / "creamery-server").string(), "--listen=127.0.0.1:0",
-                               absl::StrCat("--data=", (site->directory / data).string()),
-                               absl::StrCat("--port_file=", port_file), absl::StrCat("--local_workers=", workers)});
-}
-
-v1::LogProbRequest MakeRequest(int64_t n) {
-  std::mt19937_64 generator(11);
-  std::normal_distribution<double> normal;
-  std::vector<double> theta(static_cast<size_t>(n * kParameters));
-  for (double& value : theta) value = normal(generator);
+v1::LogProbRequest MakeRequest(const Plan& plan, int64_t n) {
   v1::LogProbRequest request;
-  request.set_model(kModel);
-  *request.mutable_theta() = FromDoubles(theta, {n, kParameters});
+  request.set_model(kName);
+  *request.mutable_theta() = FromDoubles(DrawnRows(plan, n), {n, plan.d()});
   return request;
 }
 
-void EmptyHandler(benchmark::State& state) {
-  const auto stub = v1::ProjectService::NewStub(site->empty_channel);
-  v1::GetProjectRequest request;
+void MustBeFine(const grpc::Status& status) {
+  if (!status.ok()) Die(status.error_message());
+}
+
+// One way of asking, over and over; every call of Run asks `calls` questions and waits for their answers.
+class Asker {
+ public:
+  virtual ~Asker() = default;
+  virtual void Run(int64_t calls) = 0;
+};
+
+class EmptyCalls final : public Asker {
+ public:
+  explicit EmptyCalls(const std::string& address) : stub_(v1::ProjectService::NewStub(Connect(address))) {}
+  void Run(int64_t calls) override {
+    for (int64_t i = 0; i < calls; ++i) {
+      grpc::ClientContext context;
+      v1::Project project;
+      MustBeFine(stub_->GetProject(&context, {}, &project));
+    }
+  }
+
+ private:
+  const std::unique_ptr<v1::ProjectService::Stub> stub_;
+};
+
+// Through the stub, as any language could.
+class StubCalls final : public Asker {
+ public:
+  StubCalls(const std::string& address, v1::LogProbRequest request)
+      : stub_(v1::InferenceService::NewStub(Connect(address))), request_(std::move(request)) {}
+  void Run(int64_t calls) override {
+    for (int64_t i = 0; i < calls; ++i) {
+      grpc::ClientContext context;
+      v1::LogProbResponse response;
+      MustBeFine(stub_->LogProb(&context, request_, &response));
+    }
+  }
+
+ private:
+  const std::unique_ptr<v1::InferenceService::Stub> stub_;
+  const v1::LogProbRequest request_;
+};
+
+// Through the C++ client.
+class ClientCalls final : public Asker {
+ public:
+  ClientCalls(Client& client, std::vector<double> theta)
+      : model_(Must(client.GetModel("bench/maf"))), theta_(std::move(theta)) {}
+  void Run(int64_t calls) override {
+    for (int64_t i = 0; i < calls; ++i) MustBeOk(model_.LogProb(theta_).status());
+  }
+
+ private:
+  const Model model_;
+  const std::vector<double> theta_;
+};
+
+// Over one stream of the C++ client, `ahead` questions before the first answer is read.
+class StreamCalls final : public Asker {
+ public:
+  StreamCalls(Client& client, std::vector<double> theta, int64_t ahead)
+      : stream_(Must(client.GetModel("bench/maf")).OpenLogProbStream()), theta_(std::move(theta)), ahead_(ahead) {}
+  void Run(int64_t calls) override {
+    for (int64_t asked = 0, answered = 0; answered < calls; ++answered) {
+      for (; asked < std::min(calls, answered + ahead_); ++asked) MustBeOk(stream_.Send(theta_));
+      MustBeOk(stream_.Receive(&reply_));
+      MustBeOk(reply_.status);
+    }
+  }
+
+ private:
+  LogProbStream stream_;
+  LogProbStream::Reply reply_;
+  const std::vector<double> theta_;
+  const int64_t ahead_;
+};
+
+using Askers = std::map<std::string, std::unique_ptr<Asker>>;
+
+void RoundTrips(benchmark::State& state, const Askers& askers) {
+  const int64_t calls = Quick() ? 5 : 200;
+  std::map<std::string, std::vector<double>> microseconds, ratios;
+  std::vector<std::string> order;
+  for (const auto& [name, asker] : askers) {
+    order.push_back(name);
+    asker->Run(calls);
+  }
+  std::mt19937 generator(1);
   for (auto _ : state) {
-    grpc::ClientContext context;
-    v1::Project project;
-    if (!stub->GetProject(&context, request, &project).ok()) state.SkipWithError("the call failed");
+    std::map<std::string, double> round;
+    std::shuffle(order.begin(), order.end(), generator);
+    for (const std::string& name : order) {
+      const auto start = std::chrono::steady_clock::now();
+      askers.at(name)->Run(calls);
+      const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
+      round[name] = time.count() / static_cast<double>(calls);
+    }
+    for (const auto& [name, time] : round) {
+      microseconds[name].push_back(time);
+      ratios[name].push_back(time / round["empty"]);
+    }
+  }
+  for (const std::string& name : order) {
+    state.counters[name + "/us"] = Quantile(microseconds[name], 0.5);
+    if (name == "empty") continue;
+    state.counters[name + "/ratio"] = Quantile(ratios[name], 0.5);
+    state.counters[name + "/ratio_low"] = Quantile(ratios[name], 0.25);
+    state.counters[name + "/ratio_high"] = Quantile(ratios[name], 0.75);
   }
 }
 
-void AskLogProb(benchmark::State& state, bool gradient, bool spread) {
-  const auto stub = v1::InferenceService::NewStub(site->channel);
-  v1::LogProbRequest request = MakeRequest(state.range(0));
-  request.set_gradient(gradient);
-  request.set_spread(spread);
-  for (auto _ : state) {
-    grpc::ClientContext context;
-    v1::LogProbResponse response;
-    const grpc::Status status = stub->LogProb(&context, request, &response);
-    if (!status.ok()) state.SkipWithError(status.error_message().c_str());
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+void AddQuestion(const std::string& what, CreameryServer& server, const v1::LogProbRequest& request) {
+  const auto asker = std::make_shared<StubCalls>(server.address(), request);
+  Case(absl::StrCat(what, "/maf/d:", kParameters, "/rows:", request.theta().shape(0), "/served"),
+       [asker](benchmark::State& state) {
+         for (auto _ : state) asker->Run(1);
+       });
 }
 
-void LogProb(benchmark::State& state) { AskLogProb(state, false, false); }
-void LogProbGradient(benchmark::State& state) { AskLogProb(state, true, false); }
-void LogProbSpread(benchmark::State& state) { AskLogProb(state, false, true); }
+void AddQuestions(CreameryServer& server, const Plan& plan) {
+  const auto add_all = [&](const std::string& what, std::vector<int64_t> sizes, const auto& change) {
+    for (const int64_t rows : sizes) {
+      if (Quick() && rows > 16) continue;
+      v1::LogProbRequest request = MakeRequest(plan, rows);
+      change(request);
+      AddQuestion(what, server, request);
+    }
+  };
+  add_all("log_prob", {1, 16, 100, 1000, 10000, 100000}, [](v1::LogProbRequest&) {});
+  add_all("gradient", {1, 100, 10000}, [](v1::LogProbRequest& request) { request.set_gradient(true); });
+  add_all("double", {1, 10000}, [](v1::LogProbRequest& request) { request.set_precision(v1::DOUBLE_PRECISION); });
 
-void Sample(benchmark::State& state) {
-  const auto stub = v1::InferenceService::NewStub(site->channel);
-  for (auto _ : state) {
-    grpc::ClientContext context;
-    v1::SampleRequest request;
-    request.set_model(kModel);
-    request.set_num_samples(state.range(0));
-    request.set_seed(1);
-    const auto reader = stub->Sample(&context, request);
-    v1::SampleResponse response;
-    int64_t rows = 0;
-    while (reader->Read(&response)) rows += response.theta().shape(0);
-    if (!reader->Finish().ok() || rows != state.range(0)) state.SkipWithError("the call failed");
+  const Model model = Must(server.client().GetModel("bench/maf"));
+  for (const int64_t rows : {1, 10000}) {
+    if (Quick() && rows > 16) continue;
+    Case(absl::StrCat("sample/maf/d:", kParameters, "/rows:", rows, "/served"), [model, rows](benchmark::State& state) {
+      for (auto _ : state) MustBeOk(model.Sample(rows, 1).status());
+    });
+    const std::vector<double> u = UniformRows(rows, kParameters);
+    Case(absl::StrCat("prior_transform/maf/d:", kParameters, "/rows:", rows, "/served"),
+         [model, u](benchmark::State& state) {
+           for (auto _ : state) MustBeOk(model.PriorTransform(u).status());
+         });
   }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-
-void UploadRows(benchmark::State& state) {
-  static int number = 0;
-  int64_t bytes = 0;
-  for (auto _ : state) {
-    bytes += Upload(*site->channel, absl::StrCat("upload-", ++number), state.range(0), kParameters);
-  }
-  state.SetBytesProcessed(bytes);
-}
-
-// Queues many trainings in one call, and cancels them.
-void CreateJobArray(benchmark::State& state) {
-  const auto stub = v1::JobService::NewStub(site->channel);
-  v1::CreateJobArrayRequest request;
-  request.set_parent("projects/bench");
-  for (int64_t i = 0; i < state.range(0); ++i) {
-    v1::TrainingJob& training = *request.add_jobs()->mutable_training();
-    training.set_model(absl::StrCat("projects/bench/models/object-", i));
-    training.set_dataset("projects/bench/datasets/train");
-    training.mutable_spec()->mutable_maf();
-  }
-  for (auto _ : state) {
-    grpc::ClientContext context;
-    v1::JobArray array;
-    if (!stub->CreateJobArray(&context, request, &array).ok()) state.SkipWithError("the call failed");
-    state.PauseTiming();
-    grpc::ClientContext cancel_context;
-    v1::CancelJobArrayRequest cancel;
-    cancel.set_parent("projects/bench");
-    cancel.set_array(array.array());
-    if (!stub->CancelJobArray(&cancel_context, cancel, &array).ok()) state.SkipWithError("the cancel failed");
-    state.ResumeTiming();
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 // From the start of the process to its first answer, and the memory it then holds.
 void StartUp(benchmark::State& state) {
   double resident = 0;
-  int number = 0;
   for (auto _ : state) {
-    const std::string port_file = (site->directory / "start-port").string();
     const auto start = std::chrono::steady_clock::now();
-    const auto server = StartServer(absl::StrCat("start-", ++number, "-", state.thread_index()), port_file, 0);
-    const auto stub = v1::ProjectService::NewStub(Connect(WaitForAddress(port_file)));
-    grpc::ClientContext context;
-    v1::ListProjectsResponse response;
-    if (!stub->ListProjects(&context, {}, &response).ok()) state.SkipWithError("the call failed");
+    CreameryServer server;
+    MustBeOk(server.client().ListProjects().status());
     state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    resident = std::max(resident, server->ResidentMib());
-    std::filesystem::remove_all(site->directory / absl::StrCat("start-", number, "-", state.thread_index()));
+    resident = std::max(resident, ResidentMib(server.process().pid()));
   }
   state.counters["resident_MiB"] = resident;
 }
 
-// One short training; the steps a second are what the worker itself reports.
-void TrainingSteps(benchmark::State& state) {
-  static int number = 0;
-  double steps = 0;
-  for (auto _ : state) {
-    steps = Train(*site->channel, "train", absl::StrCat("steps-", ++number)).progress().steps_per_second();
+// What the service says is what the density says in this process.
+void Compare(CreameryServer& server, const Plan& plan) {
+  const std::vector<double> theta = DrawnRows(plan, 100);
+  const std::string artifact = FlowArtifact(plan);
+  const auto estimator = Must(LoadEstimator(artifact));
+  std::vector<double> here(100);
+  MustBeOk(estimator->density()->LogProb(theta, absl::MakeSpan(here), StopToken()));
+  if (Must(Must(server.client().GetModel("bench/maf")).LogProb(theta)).values != here) {
+    Die("the service's answers are not those of the density in this process");
   }
-  state.counters["steps_per_second"] = steps;
 }
 
-BENCHMARK(EmptyHandler)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(LogProb)->Arg(1)->Arg(100)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(LogProbGradient)->Arg(1)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(LogProbSpread)->Arg(1)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(CreateJobArray)->Arg(1000)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
-BENCHMARK(Sample)->Arg(10000)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(UploadRows)->Arg(500000)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
-BENCHMARK(StartUp)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(3);
-BENCHMARK(TrainingSteps)->UseRealTime()->Unit(benchmark::kSecond)->Iterations(1);
-
-int Run(int argc, char** argv) {
-  // Interleaved at random and repeated, unless the command line says otherwise.
-  std::vector<std::string> arguments = {argv[0], "--benchmark_enable_random_interleaving=true",
-                                        "--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true"};
-  arguments.insert(arguments.end(), argv + 1, argv + argc);
-  std::vector<char*> pointers;
-  pointers.reserve(arguments.size());
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  int count = static_cast<int>(pointers.size());
-  benchmark::Initialize(&count, pointers.data());
-  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
-
-  Site the_site;
-  site = &the_site;
-  site->programs = std::filesystem::canonical("/proc/self/exe").parent_path();
-  std::string pattern = (std::filesystem::temp_directory_path() / "creamery-bench-XXXXXX").string();
-  site->directory = mkdtemp(pattern.data());
-  const std::string empty_port = (site->directory / "empty-port").string();
-  site->empty_server = std::make_unique<Child>(
-      std::vector<std::string>{(site->programs / "serving_bench").string(), "--serve_empty", empty_port});
-  const std::string port = (site->directory / "port").string();
-  site->server = StartServer("data", port, 1);
-  site->channel = Connect(WaitForAddress(port));
-  site->empty_channel = Connect(WaitForAddress(empty_port));
-  Upload(*site->channel, "train", 5000, kParameters);
-  Train(*site->channel, "train", "maf");
-
+void Run() {
   benchmark::AddCustomContext("grpc", grpc::Version());
   benchmark::AddCustomContext("protobuf", std::to_string(GOOGLE_PROTOBUF_VERSION));
-  benchmark::AddCustomContext("idle_resident_MiB", absl::StrCat(site->server->ResidentMib()));
+  const Plan plan = MakePlan(AutoregressiveLayer::Kind::kAffine, kParameters);
+  EmptyServer empty;
+  CreameryServer server;
+  MustBeOk(server.client().ImportVersion("bench/maf", FlowArtifact(plan)).status());
+  Compare(server, plan);
+  benchmark::AddCustomContext("idle_resident_MiB", absl::StrCat(ResidentMib(server.process().pid())));
+
+  const v1::LogProbRequest single = MakeRequest(plan, 1);
+  const auto askers = std::make_shared<Askers>();
+  askers->emplace("empty", std::make_unique<EmptyCalls>(empty.address()));
+  askers->emplace("client", std::make_unique<ClientCalls>(server.client(), DrawnRows(plan, 1)));
+  askers->emplace("stub", std::make_unique<StubCalls>(server.address(), single));
+  askers->emplace("stream", std::make_unique<StreamCalls>(server.client(), DrawnRows(plan, 1), 1));
+  askers->emplace("stream, 64 ahead", std::make_unique<StreamCalls>(server.client(), DrawnRows(plan, 1), 64));
+  askers->emplace("16 points", std::make_unique<StubCalls>(server.address(), MakeRequest(plan, 16)));
+  Case("round_trip", [askers](benchmark::State& state) { RoundTrips(state, *askers); })
+      ->Iterations(Quick() ? 2 : 60)
+      ->Repetitions(1);
+  AddQuestions(server, plan);
+  benchmark::RegisterBenchmark("start_up", StartUp)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(1);
   benchmark::RunSpecifiedBenchmarks();
-  site->server.reset();
-  site->empty_server.reset();
-  std::filesystem::remove_all(site->directory);
-  return 0;
 }
 
 }  // namespace
 }  // namespace creamery::bench
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "--serve_empty") creamery::bench::ServeEmptyHandler(argv[2]);
-  return creamery::bench::Run(argc, argv);
+  creamery::bench::MaybeServeEmptyHandler(argc, argv);
+  creamery::bench::Initialize(argc, argv);
+  creamery::bench::Run();
+  return 0;
 }
