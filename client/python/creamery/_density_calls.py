@@ -22,7 +22,10 @@ _PRECISIONS = {
     "double": precision_pb2.DOUBLE_PRECISION,
 }
 _FLOAT64 = np.dtype("<f8")
+# Most requests for one point that a model keeps: options that change from call to call must not fill the memory.
+_KEPT = 16
 Options = Dict[str, Hashable]
+Key = Tuple[Hashable, ...]  # a question with its options
 
 
 class Points(NamedTuple):
@@ -91,20 +94,17 @@ class Asked(NamedTuple):
 class PointRequest:
     """The bytes of a request around those of its one point, which alone differ from call to call. Immutable."""
 
-    __slots__ = ("_after", "_before", "key")
+    __slots__ = ("after", "before", "columns", "d", "fields", "method")
 
-    def __init__(self, key: Tuple[Hashable, ...], asked: Asked, model: str, d: int, columns: Optional[Tuple[str, ...]]):
-        self.key = key
-        stand_in = os.urandom(8 * d)
-        row = np.frombuffer(stand_in, _FLOAT64).reshape(1, d)
-        message = asked.message(model, Points(row, columns, True), 0, 1)
-        self._before: bytes
-        self._after: bytes
-        self._before, self._after = message.SerializeToString().split(stand_in)
-
-    def of(self, point: NDArray[np.float64]) -> bytes:
-        """The request for a point."""
-        return self._before + point.tobytes() + self._after
+    def __init__(self, asked: Asked, model: str, points: Points) -> None:
+        self.method, self.fields = asked.method, asked.fields
+        self.d, self.columns = points.rows.size, points.columns
+        stand_in = os.urandom(8 * self.d)
+        row = np.frombuffer(stand_in, _FLOAT64).reshape(1, self.d)
+        message = asked.message(model, Points(row, points.columns, True), 0, 1)
+        self.before: bytes
+        self.after: bytes
+        self.before, self.after = message.SerializeToString().split(stand_in)
 
 
 class DensityCalls(ModelBase):
@@ -112,8 +112,8 @@ class DensityCalls(ModelBase):
 
     def __init__(self, transport: Transport, proto: model_pb2.ModelVersion) -> None:
         super().__init__(transport, proto)
-        # The last request for one point by the fields asked for; threads may replace, never change what is in it.
-        self._point_requests: Dict[Tuple[str, ...], PointRequest] = {}
+        # Requests for one point by the question asked; threads add and replace, never change what is in it.
+        self._point_requests: Dict[Key, PointRequest] = {}
 
     def _points(
         self, theta: Any, columns: Optional[Sequence[str]] = None, wanted: Optional[Sequence[str]] = None
@@ -125,10 +125,35 @@ class DensityCalls(ModelBase):
             columns = found if columns is None else columns
         return Points.of("theta", theta, columns)
 
-    def _ask(self, asked: Asked, points: Points, x: Optional[Any] = None) -> Tuple[Any, ...]:
-        """The answers, one for each field of `asked`."""
-        if x is None and points.rows.ndim == 2 and len(points.rows) == 1 and points.rows.size > 0:
-            return self._ask_one(asked, points)
+    def _ask_again(self, key: Key, point: Any) -> Optional[Sequence[Any]]:
+        """The answers to a question asked before, for one point as a float64 array; None for all else.
+
+        This is the inner loop of samplers. Between two calls the caches are cold, and every line costs ten times what
+        it costs in a loop of its own: there should be few.
+        """
+        request = self._point_requests.get(key)
+        if request is None or type(point) is not np.ndarray or point.shape != (request.d,):
+            return None
+        if point.dtype is not _FLOAT64 or request.columns is not None:
+            return None
+        return self._ask_point(request, point)
+
+    def _ask_point(self, request: PointRequest, point: NDArray[np.float64]) -> Sequence[Any]:
+        reply = self._transport.call(request.method, request.before + point.tobytes() + request.after)
+        if reply.warnings:
+            self._warn(reply.warnings)
+        return [_arrays.first_row(getattr(reply, name)) for name in request.fields]
+
+    def _ask(self, key: Key, asked: Asked, points: Points, x: Optional[Any] = None) -> Sequence[Any]:
+        """The answers, one for each field of `asked`, which is kept under `key` for the next point."""
+        if points.alone and x is None and points.rows.size > 0:
+            request = self._point_requests.get(key)
+            if request is None or request.d != points.rows.size or request.columns != points.columns:
+                request = PointRequest(asked, self.name, points)
+                if len(self._point_requests) >= _KEPT:
+                    self._point_requests.clear()
+                self._point_requests[key] = request
+            return self._ask_point(request, points.rows.astype(_FLOAT64, copy=False))
         pieces = list(asked.pieces(points))
         requests = (asked.message(self.name, points, start, stop, x) for start, stop in pieces)
         if len(pieces) == 1:
@@ -140,22 +165,6 @@ class DensityCalls(ModelBase):
         if kinds:
             self._warn(kinds)
         return answers
-
-    def _ask_one(self, asked: Asked, points: Points) -> Tuple[Any, ...]:
-        """The same for one row, which samplers ask for in their inner loop: nothing is made anew but its bytes."""
-        row = points.rows
-        key = (asked.method, row.size, points.columns, *asked.options.values())
-        request = self._point_requests.get(asked.fields)
-        if request is None or request.key != key:
-            request = PointRequest(key, asked, self.name, row.size, points.columns)
-            self._point_requests[asked.fields] = request
-        data = row if row.dtype is _FLOAT64 else row.astype(_FLOAT64)
-        reply = self._transport.call(asked.method, request.of(data))
-        if reply.warnings:
-            self._warn(reply.warnings)
-        if points.alone:
-            return tuple([_arrays.first_row(getattr(reply, name)) for name in asked.fields])
-        return asked.answers([reply], False)
 
 
 def precision_code(precision: Optional[str]) -> Any:

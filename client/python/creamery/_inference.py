@@ -79,9 +79,12 @@ class DensityQuestions(DensityCalls):
             >>> model.log_prob({"sigma8": [0.81, 0.83], "omegam": [0.31, 0.32]})
             array([4.2, 3.7])
         """
-        asked = _log_prob(gradient, prior_fraction, precision)
-        answers = self._ask(asked, self._points(theta, columns), x)
-        return answers if gradient else answers[0]
+        key = ("log_prob", gradient, prior_fraction, precision)
+        answers = self._ask_again(key, theta) if x is None and columns is None else None
+        if answers is None:
+            asked = _log_prob(gradient, prior_fraction, precision)
+            answers = self._ask(key, asked, self._points(theta, columns), x)
+        return (answers[0], answers[1]) if gradient else answers[0]
 
     def log_prob_stream(
         self,
@@ -178,7 +181,7 @@ class DensityQuestions(DensityCalls):
         """
         answer: Union[float, FloatArray]
         asked = Asked("LogProb", inference_service_pb2.LogProbRequest, "theta", ("spread",), {"spread": True})
-        (answer,) = self._ask(asked, self._points(theta, columns), x)
+        (answer,) = self._ask(("spread",), asked, self._points(theta, columns), x)
         return answer
 
     def log_likelihood(
@@ -224,7 +227,8 @@ class DensityQuestions(DensityCalls):
         request = inference_service_pb2.LogLikelihoodRequest
         asked = Asked("LogLikelihood", request, "theta", ("log_likelihood",), options, rows_of_a_request)
         answer: Union[float, FloatArray]
-        (answer,) = self._ask(asked, self._points(theta, columns, union), x)
+        key = ("log_likelihood", *options.values())
+        (answer,) = self._ask(key, asked, self._points(theta, columns, union), x)
         return answer
 
     def prior_transform(
@@ -248,10 +252,13 @@ class DensityQuestions(DensityCalls):
             >>> model.prior_transform([0.5, 0.5])
             array([0.31, 0.81])
         """
-        options = {"prior_fraction": prior_fraction, "precision": precision_code(precision)}
-        asked = Asked("PriorTransform", inference_service_pb2.PriorTransformRequest, "u", ("theta",), options)
-        theta: FloatArray
-        (theta,) = self._ask(asked, Points.of("u", u), x)
+        key = ("prior_transform", prior_fraction, precision)
+        answers = self._ask_again(key, u) if x is None else None
+        if answers is None:
+            options = {"prior_fraction": prior_fraction, "precision": precision_code(precision)}
+            asked = Asked("PriorTransform", inference_service_pb2.PriorTransformRequest, "u", ("theta",), options)
+            answers = self._ask(key, asked, Points.of("u", u), x)
+        theta: FloatArray = answers[0]
         return theta
 
     def inverse_prior_transform(
@@ -286,7 +293,7 @@ class DensityQuestions(DensityCalls):
             "InversePriorTransform", inference_service_pb2.InversePriorTransformRequest, "theta", ("u",), options
         )
         u: FloatArray
-        (u,) = self._ask(asked, self._points(theta, columns), x)
+        (u,) = self._ask(("inverse_prior_transform", precision), asked, self._points(theta, columns), x)
         return u
 
     def sample(

@@ -1,6 +1,6 @@
 """One package in a process of its own: answers lines of JSON on standard input. Started by compare.py.
 
-    {"do": "versions"}  {"do": "train", "max_epochs": 3}
+    {"do": "versions"}  {"do": "variants"}  {"do": "truth"}  {"do": "train", "max_epochs": 3}
     {"do": "log_prob", "variant": "eager", "n": 100, "seconds": 0.2}  {"do": "sample", ...}
 """
 
@@ -24,6 +24,8 @@ class Child:
         kind = command["do"]
         if kind == "versions":
             return {"versions": self._subject.versions(), "note": self._subject.note}
+        if kind == "truth":
+            return {"truth": float(problem.log_prob(problem.held_out_rows()).mean())}
         if kind == "train":
             return {"curve": self._subject.train(command["max_epochs"])}
         if kind == "variants":

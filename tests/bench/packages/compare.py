@@ -6,6 +6,7 @@
     python3 tests/bench/packages/compare.py training [BIN_DIR]  # time to the same held-out log-likelihood
     ... --only creamery zuko      some of the packages
     ... --rounds 5                more rounds of `speed`; the median over rounds is shown
+    ... --add                     adds to what earlier runs found, for a machine that is not free for long
 
 Optional and never part of CI. BIN_DIR holds creamery-server and creamery-worker, default build/release/bin. Every
 package runs in a process and a virtual environment of its own, on one thread, and keeps its own kind of arrays;
@@ -114,8 +115,8 @@ class Subject:
 
 
 def speed(subjects, rounds):
-    """{"what, n": {"package, variant": seconds}}; every case once a round, in a new order each time."""
-    cases, failures = [], {}
+    """{"seconds": {"what n": {"package, variant": [seconds of a call]}}}; every case once a round, in a new order."""
+    cases, failures, times = [], {}, {}
     for subject in subjects:
         trained = subject.ask(do="train", max_epochs=2)  # the weights do not change the speed
         variants = trained if "failure" in trained else subject.ask(do="variants")
@@ -124,31 +125,24 @@ def speed(subjects, rounds):
             continue
         cases += [(subject, "log_prob", v, n) for v in variants["log_prob"] for n in POINTS]
         cases += [(subject, "sample", v, SAMPLES) for v in variants["sample"]]
-    times = {}
     for done in range(rounds):
         random.shuffle(cases)
-        for case in cases:
-            subject, what, variant, n = case
-            small = n < 1_000_000
-            answer = subject.ask(
-                do=what, variant=variant, n=n, seconds=0.15 if small else 0, warm_up=3 if small else int(done == 0)
-            )
+        for subject, what, variant, n in cases:
+            who = f"{subject.name}, {variant}"
+            if n < max(POINTS):
+                answer = subject.ask(do=what, variant=variant, n=n, seconds=0.2, warm_up=3)
+            else:  # seconds each: warmed up where the first call compiles
+                compiles = done == 0 and variant == "jitted"
+                answer = subject.ask(do=what, variant=variant, n=n, seconds=0, warm_up=int(compiles))
             if "failure" in answer:
-                failures[f"{subject.name}, {variant}, {what} of {n}"] = answer["failure"]
+                failures[f"{who}, {what} of {n}"] = answer["failure"]
             else:
-                times.setdefault(f"{what} {n}", {}).setdefault(f"{subject.name}, {variant}", []).append(
-                    answer["seconds"]
-                )
-    medians = {what: {who: statistics.median(each) for who, each in found.items()} for what, found in times.items()}
-    return {"seconds": medians, "failures": failures}
+                times.setdefault(f"{what} {n}", {}).setdefault(who, []).append(answer["seconds"])
+    return {"seconds": times, "failures": failures}
 
 
 def training(subjects):
-    """Each package trained to its own end, and when each was as good as the worst of these ends."""
-    import problem  # needs numpy, which the caller may lack for `install`
-
-    held_out = problem.held_out_rows()
-    truth = float(problem.log_prob(held_out).mean())
+    """{"curves": {package: [(seconds, mean held-out log_prob)]}}: each package trained to its own end."""
     curves, failures = {}, {}
     random.shuffle(subjects)
     for subject in subjects:
@@ -157,16 +151,17 @@ def training(subjects):
             failures[subject.name] = answer["failure"]
         else:
             curves[subject.name] = answer["curve"]
-    level = min((curve[-1][1] for curve in curves.values()), default=truth)
-    rows = {}
-    for name, curve in curves.items():
-        rows[name] = {
-            "seconds": curve[-1][0],
-            "held_out_log_prob": curve[-1][1],
-            "seconds_to_level": next(seconds for seconds, value in curve if value >= level),
-            "has_curve": len(curve) > 1,
-        }
-    return {"truth": truth, "level": level, "packages": rows, "failures": failures}
+    return {"curves": curves, "failures": failures, "truth": subjects[0].ask(do="truth")["truth"]}
+
+
+def add(result, earlier):
+    """What two runs found, together."""
+    for what, found in earlier.get("seconds", {}).items():
+        for who, times in found.items():
+            result["seconds"].setdefault(what, {}).setdefault(who, []).extend(times)
+    for part in ("curves", "failures", "about"):
+        if part in earlier:
+            result[part] = {**earlier[part], **result[part]}
 
 
 def machine():
@@ -179,25 +174,29 @@ def machine():
 def print_speed(result):
     whats = sorted(result["seconds"], key=lambda each: (each.split()[0], int(each.split()[1])))
     whos = sorted({who for found in result["seconds"].values() for who in found})
-    print(f"{'seconds of one call':34}" + "".join(f"{each:>18}" for each in whats))
+    print(f"{'one call, median of windows':34}" + "".join(f"{each:>18}" for each in whats))
     for who in whos:
         print(f"{who:34}" + "".join(_cell(result["seconds"][what].get(who)) for what in whats))
 
 
-def _cell(seconds):
-    if seconds is None:
+def _cell(times):
+    if not times:
         return f"{'-':>18}"
+    seconds = statistics.median(times)
     return f"{seconds * 1e6:>15.1f} us" if seconds < 1e-2 else f"{seconds:>16.3f} s"
 
 
 def print_training(result):
-    print(f"mean held-out log_prob of the exact density {result['truth']:.4f}; level {result['level']:.4f}")
+    """The level is the worst of the ends; a "<" marks a loop that shows no curve: its end bounds the time."""
+    level = min((curve[-1][1] for curve in result["curves"].values()), default=result["truth"])
+    print(f"mean held-out log_prob of the exact density {result['truth']:.4f}; level {level:.4f}")
     print(f"{'':24}{'to its end':>12}{'held-out':>12}{'below exact':>13}{'to the level':>14}")
-    for name, row in sorted(result["packages"].items(), key=lambda each: each[1]["seconds_to_level"]):
-        bound = " " if row["has_curve"] else "<"  # its loop shows no curve: its end bounds the time to the level
+    for name, curve in sorted(result["curves"].items(), key=lambda each: each[1][-1][0]):
+        seconds, value = curve[-1]
+        reached = next(at for at, held_out in curve if held_out >= level)
         print(
-            f"{name:24}{row['seconds']:>10.1f} s{row['held_out_log_prob']:>12.4f}"
-            f"{result['truth'] - row['held_out_log_prob']:>13.4f}{bound:>3}{row['seconds_to_level']:>9.1f} s"
+            f"{name:24}{seconds:>10.1f} s{value:>12.4f}{result['truth'] - value:>13.4f}"
+            f"{'<' if len(curve) == 1 else '':>3}{reached:>9.1f} s"
         )
 
 
@@ -207,6 +206,7 @@ def main():
     parser.add_argument("bin_dir", nargs="?", type=pathlib.Path, default=REPOSITORY / "build" / "release" / "bin")
     parser.add_argument("--only", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--add", action="store_true")
     given = parser.parse_args()
     if given.what == "install":
         return install()
@@ -219,7 +219,10 @@ def main():
             subject.close()
     result["machine"] = machine()
     result["about"] = {subject.name: subject.about for subject in subjects}
-    (HOME / f"{given.what}.json").write_text(json.dumps(result, indent=1))
+    file = HOME / f"{given.what}.json"
+    if given.add and file.is_file():
+        add(result, json.loads(file.read_text()))
+    file.write_text(json.dumps(result, indent=1))
     (print_speed if given.what == "speed" else print_training)(result)
     for name, failure in result["failures"].items():
         print(f"{name}: FAILED: {failure}")
