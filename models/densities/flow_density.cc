@@ -3,7 +3,6 @@
 #include "models/densities/contraction.h"
 #include "models/plan/gradient.h"
 #include "models/plan/interpreter.h"
-#include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
@@ -53,8 +52,7 @@ absl::Status FlowDensity::PriorTransform(absl::Span<const double> u, absl::Span<
 
 absl::Status FlowDensity::LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob,
                                           absl::Span<double> gradient, const StopToken& stop) const {
-  ABSL_RETURN_IF_ERROR(PlanLogProbGradient(plan_, theta, log_prob, gradient, stop));
-  return fused_.LogProb(theta, log_prob, stop);
+  return fused_.LogProbGradient(theta, log_prob, gradient, stop);
 }
 
 absl::Status FlowDensity::InversePriorTransform(absl::Span<const double> theta, absl::Span<double> u,

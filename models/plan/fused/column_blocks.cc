@@ -44,6 +44,7 @@ void SetZoom(const ColumnMap& map, double* numbers[]) {
   NormalCdfs(ends, 2, below);
   NormalCdfs(mirrored, 2, above);
   *numbers[MapNumber::kLowerS] = ends[0];
+  *numbers[MapNumber::kUpperS] = ends[1];
   *numbers[MapNumber::kBelowLower] = below[0];
   *numbers[MapNumber::kAboveLower] = above[0];
   *numbers[MapNumber::kBelowUpper] = below[1];

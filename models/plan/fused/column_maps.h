@@ -31,7 +31,8 @@ struct MapNumber {
     kWidth,  // upper - lower
     kZoomCenter,
     kZoomScale,
-    kLowerS,      // (lower - zoom_center) / zoom_scale
+    kLowerS,  // (lower - zoom_center) / zoom_scale
+    kUpperS,
     kBelowLower,  // Phi of it
     kAboveLower,  // 1 - Phi of it
     kBelowUpper,  // and of the upper bound

@@ -188,6 +188,19 @@ HWY_INLINE Mask64 IsBetween(const Column& column, const Mapped64& at, int lower,
   return hn::And(at.is_inside, hn::And(hn::Gt(at.t, column(lower)), hn::Lt(at.t, column(upper))));
 }
 
+// Phi(s) - Phi(end), or the other way round, where it is small for a small width = |s - end|; see NormalMass.
+HWY_INLINE Vector64 NearMass(Vector64 s, Vector64 end, Vector64 width, Vector64 mass) {
+  const Vector64 one = Number64(1);
+  const Vector64 middle = hn::Mul(Number64(0.5), hn::Add(s, end));
+  const Vector64 size = hn::Abs(middle);
+  const Mask64 is_near = hn::Lt(hn::Mul(width, hn::IfThenElse(hn::Gt(size, one), size, one)), Number64(1e-3));
+  if (hn::AllFalse(Lanes64(), is_near)) return mass;
+  const Vector64 square = hn::Mul(middle, middle);
+  const Vector64 bend = hn::Mul(hn::Mul(width, width), hn::Mul(hn::Sub(square, one), Number64(1.0 / 24)));
+  const Vector64 density = hn::Mul(Number64(0.39894228040143267794), Exp(hn::Mul(Number64(-0.5), square)));
+  return hn::IfThenElse(is_near, hn::Mul(hn::Mul(width, density), hn::Add(one, bend)), mass);
+}
+
 // The part of the mass between the bounds that lies on either side of at.s; sets at.u_ladj but for a constant.
 template <class Column>
 HWY_INLINE UnitPosition64 ZoomForward(const Column& column, Mapped64& at) {
@@ -195,11 +208,14 @@ HWY_INLINE UnitPosition64 ZoomForward(const Column& column, Mapped64& at) {
   at.s = hn::Div(hn::Sub(at.t, column(MapNumber::kZoomCenter)), column(MapNumber::kZoomScale));
   const UnitPosition64 cdf = NormalCdf(at.s);
   // From the tails that do not cancel.
-  const Vector64 below =
+  Vector64 below =
       hn::IfThenElse(hn::Gt(column(MapNumber::kLowerS), zero), hn::Sub(column(MapNumber::kAboveLower), cdf.above),
                      hn::Sub(cdf.below, column(MapNumber::kBelowLower)));
-  const Vector64 above = hn::IfThenElse(hn::Gt(at.s, zero), hn::Sub(cdf.above, column(MapNumber::kAboveUpper)),
-                                        hn::Sub(column(MapNumber::kBelowUpper), cdf.below));
+  Vector64 above = hn::IfThenElse(hn::Gt(at.s, zero), hn::Sub(cdf.above, column(MapNumber::kAboveUpper)),
+                                  hn::Sub(column(MapNumber::kBelowUpper), cdf.below));
+  const Vector64 scale = column(MapNumber::kZoomScale);
+  below = NearMass(at.s, column(MapNumber::kLowerS), hn::Div(hn::Sub(at.t, column(MapNumber::kLower)), scale), below);
+  above = NearMass(at.s, column(MapNumber::kUpperS), hn::Div(hn::Sub(column(MapNumber::kUpper), at.t), scale), above);
   at.u_ladj = hn::Mul(hn::Mul(Number64(-0.5), at.s), at.s);
   return {hn::Div(below, column(MapNumber::kMass)), hn::Div(above, column(MapNumber::kMass))};
 }

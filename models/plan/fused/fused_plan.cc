@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "models/plan/fused/gradient_kernels.h"
 #include "models/plan/fused/kernels.h"
+#include "models/plan/gradient.h"
 #include "models/plan/interpreter.h"
 #include "models/plan/row_status.h"
 #include "models/scratch.h"
@@ -22,16 +24,20 @@ constexpr int64_t kRowsPerCheck = 256;
 constexpr int64_t kEnoughForFew = 4;
 constexpr int64_t kEnoughForMany = 33;
 
-template <typename T>
+template <template <typename> class Memory, typename T>
 size_t MemoryBytes(const PackedPlan<T>& plan) {
-  return std::max({KernelMemory<T>::Bytes(plan, 1), KernelMemory<T>::Bytes(plan, kTileOfFew),
-                   KernelMemory<T>::Bytes(plan, kTileOfMany)});
+  return std::max({Memory<T>::Bytes(plan, 1), Memory<T>::Bytes(plan, kTileOfFew), Memory<T>::Bytes(plan, kTileOfMany)});
 }
 
-// theta: (rows, d) -> z of the base and log p, in the memory's state and total.
+template <template <typename> class Memory, typename T>
+Memory<T> MakeMemory(const PackedPlan<T>& plan, int64_t tile, void* memory) {
+  return Memory<T>(plan, tile, memory);
+}
+
+// theta: (rows, d) -> y and log |det dy/dtheta|, in the memory's state and total.
 template <typename T>
-void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* theta, int64_t rows, int64_t tile,
-            KernelMemory<T>& memory) {
+void ToLayers(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* theta, int64_t rows, int64_t tile,
+              KernelMemory<T>& memory) {
   if (tile == 1) {
     maps.ForwardOne(theta, memory.state, memory.ladj);
     std::fill(memory.state + plan.d, memory.state + plan.padded_d, 0.0);
@@ -40,6 +46,13 @@ void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* the
   } else {
     maps.Forward(theta, rows, tile, memory.state, memory.total);
   }
+}
+
+// theta: (rows, d) -> z of the base and log p, in the memory's state and total.
+template <typename T>
+void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* theta, int64_t rows, int64_t tile,
+            KernelMemory<T>& memory) {
+  ToLayers(maps, plan, theta, rows, tile, memory);
   RunForward(plan, tile, memory);
 }
 
@@ -74,22 +87,25 @@ FusedPlan::FusedPlan(const Plan& plan)
     : plan_(plan),
       maps_(plan.columns),
       packed_(FitsFloat32(plan) ? Packed(PackedPlan<float>(plan)) : Packed(PackedPlan<double>(plan))),
-      scratch_bytes_(std::visit([](const auto& packed) { return MemoryBytes(packed); }, packed_)) {}
+      scratch_bytes_(std::visit([](const auto& packed) { return MemoryBytes<KernelMemory>(packed); }, packed_)),
+      gradient_scratch_bytes_(
+          std::visit([](const auto& packed) { return MemoryBytes<GradientMemory>(packed); }, packed_)) {}
 
 int64_t FusedPlan::memory_bytes() const {
   return maps_.memory_bytes() + std::visit([](const auto& packed) { return packed.memory_bytes(); }, packed_);
 }
 
-template <typename Run>
-absl::Status FusedPlan::ForEachTile(int64_t n, int64_t smallest, const StopToken& stop, const Run& run) const {
-  const Scratch scratch(scratch_bytes_);
+template <template <typename> class Memory, typename Run>
+absl::Status FusedPlan::ForEachTile(size_t bytes, int64_t n, int64_t smallest, const StopToken& stop,
+                                    const Run& run) const {
+  const Scratch scratch(bytes);
   return std::visit(
       [&](const auto& packed) -> absl::Status {
         for (int64_t row = 0; row < n;) {
           if (row % kRowsPerCheck == 0) ABSL_RETURN_IF_ERROR(stop.Check());
           const int64_t rest = n - row;
           const int64_t tile = rest >= kEnoughForMany ? kTileOfMany : rest >= kEnoughForFew ? kTileOfFew : smallest;
-          KernelMemory memory(packed, tile, scratch.data());
+          auto memory = MakeMemory<Memory>(packed, tile, scratch.data());
           ABSL_RETURN_IF_ERROR(run(packed, memory, Tile{row, std::min(rest, tile), tile}));
           row += tile;
         }
@@ -103,7 +119,7 @@ absl::Status FusedPlan::LogProb(absl::Span<const double> theta, absl::Span<doubl
   const int64_t d = plan_.d();
   const auto n = static_cast<int64_t>(log_prob.size());
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
-  return ForEachTile(n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+  return ForEachTile<KernelMemory>(scratch_bytes_, n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
     ToBase(maps_, packed, &theta[tile.row * d], tile.rows, tile.lanes, memory);
     for (int64_t r = 0; r < tile.rows; ++r) {
       const int64_t row = tile.row + r;
@@ -115,22 +131,56 @@ absl::Status FusedPlan::LogProb(absl::Span<const double> theta, absl::Span<doubl
   });
 }
 
+absl::Status FusedPlan::LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob,
+                                        absl::Span<double> gradient, const StopToken& stop) const {
+  const int64_t d = plan_.d();
+  const auto n = static_cast<int64_t>(log_prob.size());
+  ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
+  ABSL_RETURN_IF_ERROR(CheckRowShape("gradient", gradient.size(), n, d));
+  const auto run = [&](const auto& packed, auto& memory, const Tile& tile) -> absl::Status {
+    const double* rows = &theta[tile.row * d];
+    double* slopes = &gradient[tile.row * d];
+    ToLayers(maps_, packed, rows, tile.rows, tile.lanes, memory.forward);
+    RunGradient(packed, tile.lanes, memory);
+    if (tile.lanes == 1) {
+      maps_.GradientOne(rows, memory.adjoint, slopes);
+    } else {
+      maps_.Gradient(rows, memory.adjoint, tile.rows, tile.lanes, slopes);
+    }
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const int64_t row = tile.row + r;
+      const double total = memory.forward.total[r];
+      const bool is_finite = memory.forward.size[r] == 0;
+      if (!IsTrusted(total) || (std::isfinite(total) && !is_finite)) {
+        ABSL_RETURN_IF_ERROR(PlanLogProbGradient(plan_, theta.subspan(row * d, d), log_prob.subspan(row, 1),
+                                                 gradient.subspan(row * d, d), StopToken()));
+        if (!IsTrusted(total)) continue;
+      }
+      log_prob[row] = total;
+      if (total == -kInfinity) std::fill_n(slopes + r * d, d, 0.0);
+    }
+    return absl::OkStatus();
+  };
+  return ForEachTile<GradientMemory>(gradient_scratch_bytes_, n, 1, stop, run);
+}
+
 absl::Status FusedPlan::Inverse(absl::Span<const double> u, absl::Span<double> theta, const StopToken& stop) const {
   const int64_t d = plan_.d();
   const int64_t n = static_cast<int64_t>(theta.size()) / d;
   ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
-  return ForEachTile(n, kTileOfFew, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
-    QuantilesOfBase(packed, &u[tile.row * d], tile.rows, tile.lanes, memory);
-    RunInverse(packed, tile.lanes, memory);
-    maps_.Inverse(memory.state, tile.rows, tile.lanes, &theta[tile.row * d]);
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      const int64_t row = tile.row + r;
-      if (IsTrusted(memory.total[r])) continue;
-      ABSL_RETURN_IF_ERROR(PlanInverse(plan_, u.subspan(row * d, d), theta.subspan(row * d, d), StopToken()));
-    }
-    return absl::OkStatus();
-  });
+  return ForEachTile<KernelMemory>(
+      scratch_bytes_, n, kTileOfFew, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+        QuantilesOfBase(packed, &u[tile.row * d], tile.rows, tile.lanes, memory);
+        RunInverse(packed, tile.lanes, memory);
+        maps_.Inverse(memory.state, tile.rows, tile.lanes, &theta[tile.row * d]);
+        for (int64_t r = 0; r < tile.rows; ++r) {
+          const int64_t row = tile.row + r;
+          if (IsTrusted(memory.total[r])) continue;
+          ABSL_RETURN_IF_ERROR(PlanInverse(plan_, u.subspan(row * d, d), theta.subspan(row * d, d), StopToken()));
+        }
+        return absl::OkStatus();
+      });
 }
 
 absl::Status FusedPlan::Forward(absl::Span<const double> theta, absl::Span<double> u, const StopToken& stop) const {
@@ -138,7 +188,7 @@ absl::Status FusedPlan::Forward(absl::Span<const double> theta, absl::Span<doubl
   const int64_t n = static_cast<int64_t>(u.size()) / d;
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
   ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
-  return ForEachTile(n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
+  return ForEachTile<KernelMemory>(scratch_bytes_, n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
     ToBase(maps_, packed, &theta[tile.row * d], tile.rows, tile.lanes, memory);
     PlacesInBase(packed, tile.rows, tile.lanes, memory, &u[tile.row * d]);
     for (int64_t r = 0; r < tile.rows; ++r) {

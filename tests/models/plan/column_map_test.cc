@@ -122,6 +122,28 @@ TEST(ColumnMapEdgeTest, ThePositionNearTheUpperBoundKeepsItsPrecision) {
   EXPECT_NEAR(MapInverse(box, 9.2623400897984076) / -0.5e-20, 1, 1e-12);
 }
 
+// The mass between theta and a bound, of a normal that both are well inside of.
+TEST(ColumnMapEdgeTest, AZoomKeepsItsPrecisionNearTheBounds) {
+  ColumnMap box;
+  box.space = ColumnMap::Space::kUnit;
+  box.lower = 0;
+  box.upper = 4;
+  box.zoom_center = 1;
+  box.zoom_scale = 1.5;
+  const double mass = NormalCdf(2) - NormalCdf(-1 / 1.5);
+  for (double width = 0x1p-60; width < 1e-2; width *= 1.5) {
+    // Simpson's rule with a relative error of width^4 / 2880 times a fourth derivative of at most 3 / 1.5^4.
+    const auto density = [](double theta) { return std::exp(NormalLogDensity((theta - 1) / 1.5)) / 1.5; };
+    const double expected = width * (density(0) + 4 * density(width / 2) + density(width)) / 6 / mass;
+    EXPECT_NEAR(MapForward(box, width).y / expected, 1, 1e-11) << width;
+  }
+  box.space = ColumnMap::Space::kProbit;
+  // One rounding below the upper bound.
+  const double width = 0x1p-51;
+  const double expected = width * std::exp(NormalLogDensity(2)) / 1.5 / mass;
+  EXPECT_NEAR(MapForward(box, 4 - width).y, -NormalQuantile(expected), 1e-13);
+}
+
 TEST(SplineTest, InverseUndoesForwardAndSlopesIntegrateToOne) {
   const SplineKnots knots = SteepKnots();
   const int n = 20000;

@@ -27,24 +27,25 @@ Linear RandomLinear(const std::vector<uint8_t>& mask, int64_t in, double size, c
   return linear;
 }
 
-AutoregressiveLayer RandomLayer(Kind kind, int64_t d, bool reversed, const RandomStream& random, uint32_t stream) {
+AutoregressiveLayer RandomLayer(Kind kind, int64_t d, const PlanSizes& sizes, bool reversed, const RandomStream& random,
+                                uint32_t stream) {
   AutoregressiveLayer layer;
   layer.kind = kind;
-  layer.bins = kind == Kind::kSpline ? 4 : 0;
+  layer.bins = kind == Kind::kSpline ? sizes.bins : 0;
   layer.order.resize(d);
   std::iota(layer.order.begin(), layer.order.end(), int64_t{0});
   if (reversed) std::reverse(layer.order.begin(), layer.order.end());
   std::vector<int64_t> below = InputDegrees(d, 0);
-  for (const int64_t units : {7, 5}) {
+  for (const int64_t units : sizes.hidden) {
     const std::vector<int64_t> degrees = HiddenDegrees(d, units, 0);
     if (degrees.empty()) break;
-    layer.network.push_back(
-        RandomLinear(HiddenMask(below, degrees), static_cast<int64_t>(below.size()), 0.8, random, stream++));
+    layer.network.push_back(RandomLinear(HiddenMask(below, degrees), static_cast<int64_t>(below.size()),
+                                         sizes.hidden_weight, random, stream++));
     layer.degrees.push_back(degrees);
     below = degrees;
   }
   layer.network.push_back(RandomLinear(OutputMask(below, d, layer.outputs_per_position()),
-                                       static_cast<int64_t>(below.size()), 0.5, random, stream));
+                                       static_cast<int64_t>(below.size()), sizes.output_weight, random, stream));
   return layer;
 }
 
@@ -79,12 +80,8 @@ ColumnMap RandomColumn(Kind kind, int64_t j) {
   return map;
 }
 
-}  // namespace
-
-SplineKnots SteepKnots() { return {{0, 0.2, 0.7, 1}, {0, 0.5, 0.6, 1}, {3, 0.7, 0.4, 2}}; }
-
-Plan RandomPlan(Kind kind, int64_t d, uint64_t seed) {
-  const RandomStream random(seed, RandomPurpose::kInitialWeights);
+// Column maps and whitening alone.
+Plan WithoutLayers(Kind kind, int64_t d, const RandomStream& random) {
   Plan plan;
   for (int64_t j = 0; j < d; ++j) plan.columns.push_back(RandomColumn(kind, j));
   if (kind == Kind::kAffine) {
@@ -94,9 +91,26 @@ Plan RandomPlan(Kind kind, int64_t d, uint64_t seed) {
       for (int64_t j = 0; j < i; ++j) plan.whitening[i * d + j] = 0.3 * random.Normal(i * d + j, 99);
     }
   }
-  plan.layers.push_back(RandomLayer(kind, d, false, random, 0));
-  plan.layers.push_back(RandomLayer(kind, d, true, random, 10));
   return plan;
+}
+
+}  // namespace
+
+SplineKnots SteepKnots() { return {{0, 0.2, 0.7, 1}, {0, 0.5, 0.6, 1}, {3, 0.7, 0.4, 2}}; }
+
+Plan SizedPlan(Kind kind, int64_t d, const PlanSizes& sizes, uint64_t seed) {
+  const RandomStream random(seed, RandomPurpose::kInitialWeights);
+  Plan plan = WithoutLayers(kind, d, random);
+  for (int l = 0; l < sizes.layers; ++l) {
+    plan.layers.push_back(RandomLayer(kind, d, sizes, l % 2 == 1, random, static_cast<uint32_t>(10 * l)));
+  }
+  return plan;
+}
+
+Plan RandomPlan(Kind kind, int64_t d, uint64_t seed) { return SizedPlan(kind, d, {2, {7, 5}, 4, 0.8, 0.5}, seed); }
+
+Plan LargePlan(Kind kind, int64_t d, uint64_t seed) {
+  return SizedPlan(kind, d, {kind == Kind::kSpline ? 3 : 6, {50, 50}, 8, 0.2, 0.05}, seed);
 }
 
 }  // namespace creamery

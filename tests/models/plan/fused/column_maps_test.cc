@@ -175,6 +175,27 @@ TEST_P(ColumnMapsEdgeTest, InverseLandsStrictlyInsideTheBounds) {
 
 INSTANTIATE_TEST_SUITE_P(All, ColumnMapsEdgeTest, ::testing::Range(0, 16));
 
+TEST(ColumnMapsUpperBoundTest, AZoomIsThatOfTheReferenceUpToTheBounds) {
+  ColumnMap box;
+  box.space = ColumnMap::Space::kProbit;
+  box.lower = 0;
+  box.upper = 4;
+  box.zoom_center = 1;
+  box.zoom_scale = 1.5;
+  const ColumnMaps maps({box});
+  for (double width = 0x1p-51; width < 0.1; width *= 1.01) {
+    for (const double theta : {width, 4 - width}) {
+      double y = 0;
+      double ladj = 0;
+      maps.ForwardOne(&theta, &y, &ladj);
+      const MappedValue expected = MapForward(box, theta);
+      // Where the series ends, at 1.5e-3 of the bound, a difference of two Phi has lost 3 of 16 digits.
+      EXPECT_NEAR(y, expected.y, 1e-12) << theta;
+      EXPECT_NEAR(ladj, expected.ladj, 1e-11) << theta;
+    }
+  }
+}
+
 // 1e-20 below the upper bound of a box that ends at 0: u is 1 in float64, but its distance from 1 is not lost.
 TEST(ColumnMapsUpperBoundTest, ThePositionNearTheUpperBoundKeepsItsPrecision) {
   ColumnMap box;
