@@ -107,7 +107,9 @@ struct Window {
   double per_second = 0;
   double median = 0;  // microseconds
   double p99 = 0;
-  double client_share = 0;  // of the processor time that client and server used together
+  // Microseconds of processor time that a call takes.
+  double client_processor = 0;
+  double server_processor = 0;
 };
 
 Window Measure(const Loops& loops, pid_t server) {
@@ -123,8 +125,10 @@ Window Measure(const Loops& loops, pid_t server) {
   const double served = ProcessorSeconds(server) - server_before;
   std::vector<double> all;
   for (const auto& loop : loops) all.insert(all.end(), loop->microseconds().begin(), loop->microseconds().end());
-  return {static_cast<double>(all.size()) / std::chrono::duration<double>(length).count(), Quantile(all, 0.5),
-          Quantile(all, 0.99), client / (client + served)};
+  const double seconds = std::chrono::duration<double>(length).count();
+  const double per_second = static_cast<double>(all.size()) / seconds;
+  const double calls = per_second * (seconds + std::chrono::duration<double>(warm_up).count());
+  return {per_second, Quantile(all, 0.5), Quantile(all, 0.99), 1e6 * client / calls, 1e6 * served / calls};
 }
 
 struct Site {
@@ -158,7 +162,8 @@ void Pairs(benchmark::State& state, Site& site) {
     state.counters[absl::StrCat(name, "/per_second")] = median(windows, &Window::per_second);
     state.counters[absl::StrCat(name, "/median_us")] = median(windows, &Window::median);
     state.counters[absl::StrCat(name, "/p99_us")] = median(windows, &Window::p99);
-    state.counters[absl::StrCat(name, "/client_share")] = median(windows, &Window::client_share);
+    state.counters[absl::StrCat(name, "/client_processor_us")] = median(windows, &Window::client_processor);
+    state.counters[absl::StrCat(name, "/server_processor_us")] = median(windows, &Window::server_processor);
   }
   for (const auto& [name, values] : {std::pair("throughput", throughput), std::pair("p99", p99)}) {
     state.counters[absl::StrCat(name, "/ratio")] = Quantile(values, 0.5);

@@ -1,7 +1,7 @@
 // Times the service from outside, beside a server whose handler is empty: one client thread, over loopback. The model
 // is a maf of 6 layers of 50 x 50 in 6 parameters.
 //
-// What a single point costs over an empty call is a difference of microseconds: the kinds of calls take turns every two
+// What a single point costs over an empty call is a difference of microseconds: the kinds of calls take turns every
 // hundred calls, in an order drawn anew each time, and each round gives one ratio ("round_trip"). The other cases are
 // Google Benchmark's.
 #include <google/protobuf/stubs/common.h>
@@ -118,7 +118,7 @@ class StreamCalls final : public Asker {
 using Askers = std::map<std::string, std::unique_ptr<Asker>>;
 
 void RoundTrips(benchmark::State& state, const Askers& askers) {
-  const int64_t calls = Quick() ? 5 : 200;
+  const int64_t calls = Quick() ? 5 : 100;
   std::map<std::string, std::vector<double>> microseconds, ratios;
   std::vector<std::string> order;
   for (const auto& [name, asker] : askers) {
@@ -228,7 +228,7 @@ void Run() {
   askers->emplace("stream, 64 ahead", std::make_unique<StreamCalls>(server.client(), DrawnRows(plan, 1), 64));
   askers->emplace("16 points", std::make_unique<StubCalls>(server.address(), MakeRequest(plan, 16)));
   Case("round_trip", [askers](benchmark::State& state) { RoundTrips(state, *askers); })
-      ->Iterations(Quick() ? 2 : 60)
+      ->Iterations(Quick() ? 2 : 150)
       ->Repetitions(1);
   AddQuestions(server, plan);
   benchmark::RegisterBenchmark("start_up", StartUp)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(1);
