@@ -15,22 +15,10 @@ int64_t RowOf(const FusedRows& rows, int64_t i) { return rows.index != nullptr ?
 
 }  // namespace
 
-FusedFlow::Workspace::Workspace(const FusedFlow& flow) : weights_(flow.layout_.num_weights) {
+FusedFlow::Workspace::Workspace(const FusedFlow& flow) {
   const size_t count = kTiles * flow.layout_.lines * kTileRows;
   tiles_.reset(static_cast<float*>(std::aligned_alloc(kAlignment, count * sizeof(float))));
   std::fill(tiles_.get(), tiles_.get() + count, 0.0f);
-}
-
-void FusedFlow::SetWeights(absl::Span<const float> weights, Workspace& workspace) const {
-  for (const FusedLayer& layer : layout_.layers) {
-    for (const FusedLinear& linear : layer.network) {
-      for (int64_t o = 0; o < linear.out; ++o) {
-        const int64_t row = linear.weight + o * linear.in;
-        std::copy_n(weights.begin() + row, linear.seen[o], workspace.weights_.begin() + row);
-      }
-      std::copy_n(weights.begin() + linear.bias, linear.out, workspace.weights_.begin() + linear.bias);
-    }
-  }
 }
 
 // Rows beyond the last are copies of the last of no weight.
@@ -68,7 +56,6 @@ double FusedFlow::TileLoss(const FusedRows& rows, int64_t begin, const float* ti
 
 double FusedFlow::LossAndGradient(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
                                   absl::Span<float> gradient) const {
-  SetWeights(weights, workspace);
   std::fill(gradient.begin(), gradient.end(), 0.0f);
   double loss = 0;
   for (int64_t begin = 0; begin < rows.count;) {
@@ -76,21 +63,20 @@ double FusedFlow::LossAndGradient(absl::Span<const float> weights, const FusedRo
     for (; tiles < kTiles && begin < rows.count; ++tiles, begin += kTileRows) {
       float* tile = Tile(workspace, tiles);
       SetRows(rows, begin, tile);
-      FusedForward(layout_, workspace.weights_.data(), tile);
+      FusedForward(layout_, weights.data(), tile);
       loss += TileLoss(rows, begin, tile);
     }
-    FusedBackward(layout_, workspace.weights_.data(), workspace.tiles_.get(), tiles, gradient.data());
+    FusedBackward(layout_, weights.data(), workspace.tiles_.get(), tiles, gradient.data());
   }
   return loss / static_cast<double>(rows.count);
 }
 
 double FusedFlow::Loss(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace) const {
-  SetWeights(weights, workspace);
   double loss = 0;
   for (int64_t begin = 0; begin < rows.count; begin += kTileRows) {
     float* tile = Tile(workspace, 0);
     SetRows(rows, begin, tile);
-    FusedForward(layout_, workspace.weights_.data(), tile);
+    FusedForward(layout_, weights.data(), tile);
     loss += TileLoss(rows, begin, tile);
   }
   return loss / static_cast<double>(rows.count);

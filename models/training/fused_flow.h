@@ -41,14 +41,14 @@ class FusedFlow {
       void operator()(float* memory) const { std::free(memory); }
     };
     std::unique_ptr<float[], Free> tiles_;
-    std::vector<float> weights_;  // the forbidden ones 0
   };
 
   int64_t num_weights() const { return layout_.num_weights; }
 
   // The loss -1/count sum_i weight_i log p(y_i), natural log, of the base N(0, I) for affine layers and U(0, 1)^d for
   // spline layers, and its gradient, of which forbidden entries are 0. `weights` and `gradient`: (num_weights) in the
-  // order of FlowNetwork; forbidden weights count as 0. NaN or infinite if the arithmetic overflows.
+  // order of FlowNetwork; forbidden weights are 0, as FlowNetwork makes them and gradient steps leave them. NaN or
+  // infinite if the arithmetic overflows.
   double LossAndGradient(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
                          absl::Span<float> gradient) const;
 
@@ -60,7 +60,6 @@ class FusedFlow {
   static constexpr int64_t kTiles = 4;
 
   float* Tile(Workspace& workspace, int64_t t) const { return &workspace.tiles_[t * layout_.lines * kTileRows]; }
-  void SetWeights(absl::Span<const float> weights, Workspace& workspace) const;
   void SetRows(const FusedRows& rows, int64_t begin, float* tile) const;
   double TileLoss(const FusedRows& rows, int64_t begin, const float* tile) const;
 

@@ -112,8 +112,35 @@ void Backward(const FusedLayout& layout, const float* weights, float* tiles, int
   }
 }
 
-void AdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
-              float* first, float* second) {
+// Squares are exact in float64; sums go over 16 lanes, then over these.
+double Norm(int64_t count, const float* values) {
+  constexpr int64_t kSums = 16;
+  const hn::CappedTag<double, 8> doubles;
+  const hn::Rebind<float, decltype(doubles)> floats;
+  constexpr int64_t kWide = hn::MaxLanes(doubles);
+  hn::Vec<decltype(doubles)> sum[kSums / kWide];
+  for (auto& one : sum) one = hn::Zero(doubles);
+  const auto add = [&](const float* from) HWY_ATTR {
+    for (int64_t k = 0; k < kSums / kWide; ++k) {
+      const auto value = hn::PromoteTo(doubles, hn::LoadU(floats, from + k * kWide));
+      sum[k] = hn::MulAdd(value, value, sum[k]);
+    }
+  };
+  int64_t i = 0;
+  for (; i + kSums <= count; i += kSums) add(values + i);
+  float rest[kSums] = {};
+  std::copy(values + i, values + count, rest);
+  add(rest);
+  HWY_ALIGN double lane[kSums];
+  for (int64_t k = 0; k < kSums / kWide; ++k) hn::Store(sum[k], doubles, lane + k * kWide);
+  for (int64_t half = kSums / 2; half > 0; half /= 2) {
+    for (int64_t k = 0; k < half; ++k) lane[k] += lane[k + half];
+  }
+  return std::sqrt(lane[0]);
+}
+
+void AdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count,
+              const FusedState& state) {
   constexpr double kBeta1 = 0.9;
   constexpr double kBeta2 = 0.999;
   constexpr float kEpsilon = 1e-8f;
@@ -121,39 +148,36 @@ void AdamStep(const FusedAdam& adam, const float* gradient, const float* step_sc
   const Vector clip = Number(static_cast<float>(adam.gradient_scale));
   const Vector rate = Number(static_cast<float>(adam.learning_rate / (1 - std::pow(kBeta1, t))));
   const Vector correction = Number(static_cast<float>(1 / (1 - std::pow(kBeta2, t))));
-  const auto step = [&](Vector g, Vector scale, Vector& w, Vector& m, Vector& v) HWY_ATTR {
+  const Vector average_part = Number(static_cast<float>(adam.average_part));
+  const auto step = [&](Vector g, Vector scale, Vector& w, Vector& m, Vector& v, Vector& average) HWY_ATTR {
     g = hn::Mul(g, clip);
     m = hn::MulAdd(g, Number(static_cast<float>(1 - kBeta1)), hn::Mul(m, Number(static_cast<float>(kBeta1))));
     v = hn::MulAdd(hn::Mul(g, g), Number(static_cast<float>(1 - kBeta2)),
                    hn::Mul(v, Number(static_cast<float>(kBeta2))));
     const Vector denominator = hn::Add(hn::Sqrt(hn::Mul(v, correction)), Number(kEpsilon));
     w = hn::NegMulAdd(rate, hn::Div(hn::Mul(m, scale), denominator), w);
+    average = hn::MulAdd(average_part, hn::Sub(w, average), average);
   };
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Lanes lanes;
-    if (i + kLanes <= count) {
-      Vector w = hn::LoadU(lanes, weights + i);
-      Vector m = hn::LoadU(lanes, first + i);
-      Vector v = hn::LoadU(lanes, second + i);
-      step(hn::LoadU(lanes, gradient + i), hn::LoadU(lanes, step_scale + i), w, m, v);
-      hn::StoreU(w, lanes, weights + i);
-      hn::StoreU(m, lanes, first + i);
-      hn::StoreU(v, lanes, second + i);
-    } else {
-      HWY_ALIGN float rest[5][kLanes] = {};
-      const int64_t left = count - i;
-      const float* from[5] = {weights + i, first + i, second + i, gradient + i, step_scale + i};
-      for (int k = 0; k < 5; ++k) std::copy(from[k], from[k] + left, rest[k]);
-      Vector w = Load(rest[0]);
-      Vector m = Load(rest[1]);
-      Vector v = Load(rest[2]);
-      step(Load(rest[3]), Load(rest[4]), w, m, v);
-      Store(w, rest[0]);
-      Store(m, rest[1]);
-      Store(v, rest[2]);
-      float* to[3] = {weights + i, first + i, second + i};
-      for (int k = 0; k < 3; ++k) std::copy(rest[k], rest[k] + left, to[k]);
-    }
+  float* const arrays[4] = {state.weights, state.first_moment, state.second_moment, state.average};
+  const Lanes lanes;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Vector now[4];
+    for (int k = 0; k < 4; ++k) now[k] = hn::LoadU(lanes, arrays[k] + i);
+    step(hn::LoadU(lanes, gradient + i), hn::LoadU(lanes, step_scale + i), now[0], now[1], now[2], now[3]);
+    for (int k = 0; k < 4; ++k) hn::StoreU(now[k], lanes, arrays[k] + i);
+  }
+  const int64_t left = count - i;
+  HWY_ALIGN float rest[6][kLanes] = {};
+  for (int k = 0; k < 4; ++k) std::copy(arrays[k] + i, arrays[k] + count, rest[k]);
+  std::copy(gradient + i, gradient + count, rest[4]);
+  std::copy(step_scale + i, step_scale + count, rest[5]);
+  Vector now[4];
+  for (int k = 0; k < 4; ++k) now[k] = Load(rest[k]);
+  step(Load(rest[4]), Load(rest[5]), now[0], now[1], now[2], now[3]);
+  for (int k = 0; k < 4; ++k) {
+    Store(now[k], rest[k]);
+    std::copy(rest[k], rest[k] + left, arrays[k] + i);
   }
 }
 
@@ -180,6 +204,7 @@ namespace creamery {
 
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
+HWY_EXPORT(Norm);
 HWY_EXPORT(AdamStep);
 HWY_EXPORT(MathRows);
 
@@ -191,9 +216,11 @@ void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles
   HWY_DYNAMIC_DISPATCH(Backward)(layout, weights, tiles, count, gradient);
 }
 
-void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
-                   float* first, float* second) {
-  HWY_DYNAMIC_DISPATCH(AdamStep)(adam, gradient, step_scale, count, weights, first, second);
+double FusedNorm(int64_t count, const float* values) { return HWY_DYNAMIC_DISPATCH(Norm)(count, values); }
+
+void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count,
+                   const FusedState& state) {
+  HWY_DYNAMIC_DISPATCH(AdamStep)(adam, gradient, step_scale, count, state);
 }
 
 void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {

@@ -20,14 +20,26 @@ void FusedForward(const FusedLayout& layout, const float* weights, float* tile);
 // with respect to the weights; forbidden entries are not touched. Overwrites what FusedForward left in the tiles.
 void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient);
 
-// One step of Adam (Kingma & Ba 2015, arXiv:1412.6980) with bias correction, over `count` weights.
+// Square root of the sum of squares, summed in float64. Not finite if a value is not.
+double FusedNorm(int64_t count, const float* values);
+
+// One step of Adam (Kingma & Ba 2015, arXiv:1412.6980) with bias correction, and of the average of the weights.
 struct FusedAdam {
   double learning_rate = 0;
   int64_t step = 1;           // from 1
   double gradient_scale = 1;  // what clipping multiplies the gradient with
+  double average_part = 0;    // how far the average moves towards the new weights
 };
-void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count, float* weights,
-                   float* first, float* second);
+// What a step changes: arrays of as many numbers as there are weights.
+struct FusedState {
+  float* weights = nullptr;
+  float* first_moment = nullptr;
+  float* second_moment = nullptr;
+  float* average = nullptr;
+};
+// `step_scale`: how much longer than others each weight's steps are. A weight whose gradient is always 0 stays.
+void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count,
+                   const FusedState& state);
 
 // The elementary functions that the kernels use, for their test: of `count` numbers, a multiple of 16.
 void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid);

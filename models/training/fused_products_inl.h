@@ -32,89 +32,104 @@ HWY_INLINE void ForwardProduct(const FusedLinear& linear, const float* weights, 
   ForwardProduct<kTanh, kTileRows>(map, 0, linear.out, in, out);
 }
 
-// delta_in = weight^T delta_out, times 1 - hidden^2 where the inputs are hidden units, added to what is there where
-// they are not.
-template <bool kHidden>
-HWY_INLINE void BackwardProduct(const FusedLinear& linear, const float* weights, const float* HWY_RESTRICT delta_out,
-                                const float* HWY_RESTRICT hidden, float* HWY_RESTRICT delta_in) {
-  for (int64_t i = 0; i < linear.in; i += kUnits) {
-    const int64_t last = std::min(i + kUnits, linear.in) - 1;
-    const int64_t viewer = linear.viewer[i];
-    int64_t unit[kUnits];
-    for (int u = 0; u < kUnits; ++u) unit[u] = std::min(i + u, last);
-    for (int64_t lane = 0; lane < kTileRows; lane += kWidth * kLanes) {
-      Vector sum[kUnits][kWidth];
-      for (int u = 0; u < kUnits; ++u) {
-        for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::Zero(Lanes());
+// Inputs begin..begin + kBlock - 1 of BackwardProduct, those beyond `last` computed again as the last.
+template <bool kHidden, int kBlock>
+HWY_INLINE void BackwardBlock(const FusedLinear& linear, int64_t begin, int64_t last, const float* weights,
+                              const float* HWY_RESTRICT delta_out, const float* HWY_RESTRICT hidden,
+                              float* HWY_RESTRICT delta_in) {
+  const int64_t viewer = linear.viewer[begin];
+  int64_t unit[kBlock];
+  for (int u = 0; u < kBlock; ++u) unit[u] = std::min(begin + u, last);
+  for (int64_t lane = 0; lane < kTileRows; lane += kWidth * kLanes) {
+    Vector sum[kBlock][kWidth];
+    for (int u = 0; u < kBlock; ++u) {
+      for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::Zero(Lanes());
+    }
+    const float* y = delta_out + viewer * kTileRows + lane;
+    const float* row = weights + linear.weight + viewer * linear.in;
+    for (int64_t o = viewer; o < linear.out; ++o, y += kTileRows, row += linear.in) {
+      Vector value[kWidth];
+      for (int v = 0; v < kWidth; ++v) value[v] = Load(y + v * kLanes);
+      for (int u = 0; u < kBlock; ++u) {
+        const Vector w = Number(row[unit[u]]);
+        for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::MulAdd(w, value[v], sum[u][v]);
       }
-      const float* y = delta_out + viewer * kTileRows + lane;
-      const float* row = weights + linear.weight + viewer * linear.in;
-      for (int64_t o = viewer; o < linear.out; ++o, y += kTileRows, row += linear.in) {
-        Vector value[kWidth];
-        for (int v = 0; v < kWidth; ++v) value[v] = Load(y + v * kLanes);
-        for (int u = 0; u < kUnits; ++u) {
-          const Vector w = Number(row[unit[u]]);
-          for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::MulAdd(w, value[v], sum[u][v]);
-        }
-      }
-      for (int u = 0; u < kUnits && i + u <= last; ++u) {
-        const int64_t at = unit[u] * kTileRows + lane;
-        for (int v = 0; v < kWidth; ++v) {
-          float* to = delta_in + at + v * kLanes;
-          if (kHidden) {
-            const Vector h = Load(hidden + at + v * kLanes);
-            Store(hn::Mul(sum[u][v], hn::NegMulAdd(h, h, Number(1))), to);
-          } else {
-            Store(hn::Add(sum[u][v], Load(to)), to);
-          }
+    }
+    for (int u = 0; u < kBlock && begin + u <= last; ++u) {
+      const int64_t at = unit[u] * kTileRows + lane;
+      for (int v = 0; v < kWidth; ++v) {
+        float* to = delta_in + at + v * kLanes;
+        if (kHidden) {
+          const Vector h = Load(hidden + at + v * kLanes);
+          Store(hn::Mul(sum[u][v], hn::NegMulAdd(h, h, Number(1))), to);
+        } else {
+          Store(hn::Add(sum[u][v], Load(to)), to);
         }
       }
     }
   }
 }
 
-// The sums over the lanes of four vectors of 16 lanes. 16 lanes become 4, number j being (j + j+8) + (j+4 + j+12),
-// and these (0 + 2) + (1 + 3), whatever the width of a vector.
-#if HWY_MAX_BYTES >= 32
-using Four = hn::FixedTag<float, 4>;
+// delta_in = weight^T delta_out, times 1 - hidden^2 where the inputs are hidden units, added to what is there where
+// they are not.
+template <bool kHidden>
+HWY_INLINE void BackwardProduct(const FusedLinear& linear, const float* weights, const float* delta_out,
+                                const float* hidden, float* delta_in) {
+  int64_t i = 0;
+  for (; linear.in - i > 2; i += kUnits) {
+    const int64_t last = std::min(i + kUnits, linear.in) - 1;
+    BackwardBlock<kHidden, kUnits>(linear, i, last, weights, delta_out, hidden, delta_in);
+  }
+  if (i < linear.in) BackwardBlock<kHidden, 2>(linear, i, linear.in - 1, weights, delta_out, hidden, delta_in);
+}
 
-HWY_INLINE hn::Vec<Four> Fold(const Vector (&sum)[kParts]) {
+// Sums over 16 lanes, of several vectors at once. 16 lanes become 4, number j being (j + j+8) + (j+4 + j+12), and these
+// (0 + 2) + (1 + 3), whatever the width of a vector. Number [a][b] goes to `to` [kSide a + b].
 #if HWY_MAX_BYTES >= 64
-  const hn::Half<Lanes> wide;
-  const auto eight = hn::Add(hn::LowerHalf(wide, sum[0]), hn::UpperHalf(wide, sum[0]));
+HWY_INLINE void StoreSums(const Vector (&sum)[kSide][kSide][kParts], float* to) {
+  const Lanes lanes;
+  const hn::Repartition<double, Lanes> pairs;
+  // The fourths of vector a hold what is left of [a][b], in the end the number itself.
+  Vector four[kSide];
+  for (int b = 0; b < kSide; ++b) {
+    const Vector v0 = sum[0][b][0], v1 = sum[1][b][0], v2 = sum[2][b][0], v3 = sum[3][b][0];
+    const Vector v02 = hn::Add(hn::ConcatLowerLower(lanes, v2, v0), hn::ConcatUpperUpper(lanes, v2, v0));
+    const Vector v13 = hn::Add(hn::ConcatLowerLower(lanes, v3, v1), hn::ConcatUpperUpper(lanes, v3, v1));
+    four[b] = hn::Add(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(v13), v02),
+                      hn::OddEvenBlocks(v13, hn::SwapAdjacentBlocks(v02)));
+  }
+  const Vector v01 =
+      hn::Add(hn::InterleaveLower(lanes, four[0], four[1]), hn::InterleaveUpper(lanes, four[0], four[1]));
+  const Vector v23 =
+      hn::Add(hn::InterleaveLower(lanes, four[2], four[3]), hn::InterleaveUpper(lanes, four[2], four[3]));
+  const auto p01 = hn::BitCast(pairs, v01);
+  const auto p23 = hn::BitCast(pairs, v23);
+  Store(hn::Add(hn::BitCast(lanes, hn::InterleaveLower(pairs, p01, p23)),
+                hn::BitCast(lanes, hn::InterleaveUpper(pairs, p01, p23))),
+        to);
+}
+#elif HWY_MAX_BYTES >= 32
+HWY_INLINE void StoreSums(const Vector (&sum)[kSide][kSide][kParts], float* to) {
+  const hn::FixedTag<float, 4> four;
+  hn::Vec<decltype(four)> left[4];
+  for (int q = 0; q < 4; ++q) {
+    const Vector(&parts)[kParts] = sum[q / kSide][q % kSide];
+    const Vector eight = hn::Add(parts[0], parts[1]);
+    left[q] = hn::Add(hn::LowerHalf(four, eight), hn::UpperHalf(four, eight));
+  }
+  const auto v01 = hn::Add(hn::InterleaveLower(four, left[0], left[1]), hn::InterleaveUpper(four, left[0], left[1]));
+  const auto v23 = hn::Add(hn::InterleaveLower(four, left[2], left[3]), hn::InterleaveUpper(four, left[2], left[3]));
+  hn::Store(hn::Add(hn::ConcatLowerLower(four, v23, v01), hn::ConcatUpperUpper(four, v23, v01)), four, to);
+}
 #else
-  const auto eight = hn::Add(sum[0], sum[1]);
-#endif
-  const Four four;
-  return hn::Add(hn::LowerHalf(four, eight), hn::UpperHalf(four, eight));
-}
-
-HWY_INLINE void StoreSums(const Vector (&v0)[kParts], const Vector (&v1)[kParts], const Vector (&v2)[kParts],
-                          const Vector (&v3)[kParts], float* to) {
-  const Four four;
-  const auto a = Fold(v0);
-  const auto b = Fold(v1);
-  const auto c = Fold(v2);
-  const auto d = Fold(v3);
-  const auto ab = hn::Add(hn::InterleaveLower(four, a, b), hn::InterleaveUpper(four, a, b));
-  const auto cd = hn::Add(hn::InterleaveLower(four, c, d), hn::InterleaveUpper(four, c, d));
-  hn::StoreU(hn::Add(hn::ConcatLowerLower(four, cd, ab), hn::ConcatUpperUpper(four, cd, ab)), four, to);
-}
-#else
-HWY_INLINE float SumLanes(const Vector (&sum)[kParts]) {
-  HWY_ALIGN float lane[kSumLanes];
-  for (int64_t p = 0; p < kParts; ++p) Store(sum[p], lane + p * kLanes);
-  float four[4];
-  for (int j = 0; j < 4; ++j) four[j] = (lane[j] + lane[j + 8]) + (lane[j + 4] + lane[j + 12]);
-  return (four[0] + four[2]) + (four[1] + four[3]);
-}
-
-HWY_INLINE void StoreSums(const Vector (&v0)[kParts], const Vector (&v1)[kParts], const Vector (&v2)[kParts],
-                          const Vector (&v3)[kParts], float* to) {
-  to[0] = SumLanes(v0);
-  to[1] = SumLanes(v1);
-  to[2] = SumLanes(v2);
-  to[3] = SumLanes(v3);
+HWY_INLINE void StoreSums(const Vector (&sum)[kSide][kSide][kParts], float* to) {
+  for (int q = 0; q < kSide * kSide; ++q) {
+    HWY_ALIGN float lane[kSumLanes];
+    for (int64_t p = 0; p < kParts; ++p) Store(sum[q / kSide][q % kSide][p], lane + p * kLanes);
+    float four[4];
+    for (int j = 0; j < 4; ++j) four[j] = (lane[j] + lane[j + 8]) + (lane[j + 4] + lane[j + 12]);
+    to[q] = (four[0] + four[2]) + (four[1] + four[3]);
+  }
 }
 #endif
 
@@ -147,15 +162,12 @@ HWY_INLINE void WeightGradient(const FusedLinear& linear, const float* in, const
           }
         }
       }
-      float sums[kSide * kSide];
-      for (int q = 0; q < kSide * kSide; q += 4) {
-        StoreSums(sum[q / kSide][q % kSide], sum[(q + 1) / kSide][(q + 1) % kSide],
-                  sum[(q + 2) / kSide][(q + 2) % kSide], sum[(q + 3) / kSide][(q + 3) % kSide], sums + q);
-      }
+      HWY_ALIGN float sums[kSide * kSide];
+      StoreSums(sum, sums);
       for (int64_t a = 0; o + a <= last; ++a) {
-        float* row = gradient + linear.weight + (o + a) * linear.in;
-        const int64_t end = std::min<int64_t>(i + kSide, linear.seen[o + a]);
-        for (int64_t b = i; b < end; ++b) row[b] += sums[a * kSide + b - i];
+        float* row = gradient + linear.weight + (o + a) * linear.in + i;
+        const int64_t allowed = std::min<int64_t>(kSide, linear.seen[o + a] - i);
+        for (int64_t b = 0; b < allowed; ++b) row[b] += sums[a * kSide + b];
       }
     }
   }
@@ -164,24 +176,27 @@ HWY_INLINE void WeightGradient(const FusedLinear& linear, const float* in, const
 // gradient += sum over rows of delta.
 HWY_INLINE void BiasGradient(const FusedLinear& linear, const float* delta, int64_t stride, int64_t tiles,
                              float* gradient) {
-  for (int64_t o = 0; o < linear.out; o += 4) {
-    const int64_t last = std::min<int64_t>(o + 4, linear.out) - 1;
-    const float* y[4];
-    for (int a = 0; a < 4; ++a) y[a] = delta + std::min(o + a, last) * kTileRows;
-    Vector sum[4][kParts];
-    for (int a = 0; a < 4; ++a) {
-      for (int64_t p = 0; p < kParts; ++p) sum[a][p] = hn::Zero(Lanes());
-    }
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      for (int64_t lane = tile * stride; lane < tile * stride + kTileRows; lane += kSumLanes) {
-        for (int64_t p = 0; p < kParts; ++p) {
-          for (int a = 0; a < 4; ++a) sum[a][p] = hn::Add(sum[a][p], Load(y[a] + lane + p * kLanes));
+  constexpr int64_t kSums = kSide * kSide;
+  for (int64_t o = 0; o < linear.out; o += kSums) {
+    const int64_t count = std::min(kSums, linear.out - o);
+    Vector sum[kSide][kSide][kParts];
+    for (int64_t a = 0; a < kSide; ++a) {  // kSide sums at a time, for none to wait for itself
+      const float* y[kSide];
+      for (int64_t b = 0; b < kSide; ++b) y[b] = delta + (o + std::min(a * kSide + b, count - 1)) * kTileRows;
+      for (int64_t b = 0; b < kSide; ++b) {
+        for (int64_t p = 0; p < kParts; ++p) sum[a][b][p] = hn::Zero(Lanes());
+      }
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        for (int64_t lane = tile * stride; lane < tile * stride + kTileRows; lane += kSumLanes) {
+          for (int64_t b = 0; b < kSide; ++b) {
+            for (int64_t p = 0; p < kParts; ++p) sum[a][b][p] = hn::Add(sum[a][b][p], Load(y[b] + lane + p * kLanes));
+          }
         }
       }
     }
-    float sums[4];
-    StoreSums(sum[0], sum[1], sum[2], sum[3], sums);
-    for (int64_t a = 0; o + a <= last; ++a) gradient[linear.bias + o + a] += sums[a];
+    HWY_ALIGN float sums[kSums];
+    StoreSums(sum, sums);
+    for (int64_t q = 0; q < count; ++q) gradient[linear.bias + o + q] += sums[q];
   }
 }
 

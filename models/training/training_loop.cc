@@ -45,17 +45,6 @@ class Objective {
   FusedFlow::Workspace workspace_;
 };
 
-// In eight sums, a fixed order that a processor can follow quickly.
-double Norm(const std::vector<float>& values) {
-  double sum[8] = {};
-  const size_t whole = values.size() / 8 * 8;
-  for (size_t i = 0; i < whole; i += 8) {
-    for (size_t k = 0; k < 8; ++k) sum[k] += static_cast<double>(values[i + k]) * static_cast<double>(values[i + k]);
-  }
-  for (size_t i = whole; i < values.size(); ++i) sum[0] += static_cast<double>(values[i]) * values[i];
-  return std::sqrt(((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7])));
-}
-
 absl::Status Diverged(const LoopOptions& options, int64_t epoch, double learning_rate, const char* what) {
   return absl::FailedPreconditionError(absl::StrCat("the loss diverged at epoch ", epoch, " of member ", options.member,
                                                     ": ", what, " is not finite; try a smaller learning_rate (now ",
@@ -118,27 +107,21 @@ class Loop {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(options_.batch_size, n - begin);
       const double value = objective_.LossAndGradient(state_.weights, &rows[begin], count, gradient_);
-      const double norm = Norm(gradient_);
+      const double norm = FusedNorm(network_.num_weights(), gradient_.data());
       if (!std::isfinite(value)) return Diverged(options_, epoch, state_.learning_rate, "the training loss");
       if (!std::isfinite(norm)) return Diverged(options_, epoch, state_.learning_rate, "the gradient");
       FusedAdam adam;
       adam.learning_rate = state_.learning_rate;
       adam.step = ++state_.steps;
       adam.gradient_scale = norm > options_.clip_norm ? options_.clip_norm / norm : 1;
-      FusedAdamStep(adam, gradient_.data(), network_.step_scale().data_ptr<float>(), network_.num_weights(),
-                    state_.weights.data(), state_.first_moment.data(), state_.second_moment.data());
-      UpdateAverage(steps_per_epoch);
+      adam.average_part = AveragePart(state_.steps, steps_per_epoch);
+      FusedAdamStep(
+          adam, gradient_.data(), network_.step_scale().data_ptr<float>(), network_.num_weights(),
+          {state_.weights.data(), state_.first_moment.data(), state_.second_moment.data(), state_.average.data()});
       sum += value * static_cast<double>(count);
     }
     state_.train_loss = sum / static_cast<double>(n) - train_.map_ladj;
     return absl::OkStatus();
-  }
-
-  void UpdateAverage(double steps_per_epoch) {
-    const auto part = static_cast<float>(AveragePart(state_.steps, steps_per_epoch));
-    for (size_t i = 0; i < state_.average.size(); ++i) {
-      state_.average[i] += part * (state_.weights[i] - state_.average[i]);
-    }
   }
 
   // Of the average, which is what answers.

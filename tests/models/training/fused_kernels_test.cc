@@ -5,6 +5,7 @@
 #include <hwy/targets.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "models/random.h"
@@ -17,13 +18,26 @@ namespace {
 constexpr auto kAffine = AutoregressiveLayer::Kind::kAffine;
 constexpr auto kSpline = AutoregressiveLayer::Kind::kSpline;
 
-// The gradient of a small flow on 150 rows and the weights after a step along it.
+// The weights in the order of FlowNetwork.
+std::vector<float> Flat(const std::vector<AutoregressiveLayer>& layers) {
+  std::vector<float> weights;
+  for (const AutoregressiveLayer& layer : layers) {
+    for (const Linear& linear : layer.network) {
+      weights.insert(weights.end(), linear.weight.begin(), linear.weight.end());
+      weights.insert(weights.end(), linear.bias.begin(), linear.bias.end());
+    }
+  }
+  return weights;
+}
+
+// The gradient of a small flow on 150 rows, its norm, and the weights and their average after a step along it.
 std::vector<float> Step(AutoregressiveLayer::Kind kind) {
   const FlowNetwork network({kind, 5, 3, {21, 18}, kind == kSpline ? 8 : 0}, 3, 1);
   const RandomStream stream(5, RandomPurpose::kStatistics);
   const auto size = static_cast<size_t>(network.num_weights());
   std::vector<float> weights = network.initial_weights();
   for (size_t i = 0; i < size; ++i) weights[i] += 0.2f * static_cast<float>(stream.Normal(i));
+  weights = Flat(network.ToLayers(weights));
   std::vector<float> y;
   for (int i = 0; i < 150 * 5; ++i) y.push_back(static_cast<float>(stream.Uniform(i, 1)));
   const std::vector<float> weight(150, 1.0f);
@@ -34,14 +48,18 @@ std::vector<float> Step(AutoregressiveLayer::Kind kind) {
       flow.LossAndGradient(weights, {y.data(), weight.data(), nullptr, 150}, workspace, absl::MakeSpan(gradient));
   std::vector<float> first(size, 0.1f);
   std::vector<float> second(size, 0.1f);
+  std::vector<float> average(size, 0.1f);
   const std::vector<float> step_scale(size, 1.0f);
   FusedAdam adam;
   adam.learning_rate = 1e-3;
-  FusedAdamStep(adam, gradient.data(), step_scale.data(), network.num_weights(), weights.data(), first.data(),
-                second.data());
+  adam.average_part = 0.3;
+  FusedAdamStep(adam, gradient.data(), step_scale.data(), network.num_weights(),
+                {weights.data(), first.data(), second.data(), average.data()});
   std::vector<float> result = gradient;
   result.insert(result.end(), weights.begin(), weights.end());
+  result.insert(result.end(), average.begin(), average.end());
   result.push_back(static_cast<float>(loss));
+  result.push_back(static_cast<float>(FusedNorm(network.num_weights(), gradient.data())));
   return result;
 }
 
@@ -82,7 +100,8 @@ TEST(FusedAdamTest, StepsAreThoseOfTheFormulasInFloat64) {
   constexpr int64_t kCount = 37;  // not a multiple of any vector
   const RandomStream stream(9, RandomPurpose::kStatistics);
   std::vector<float> weights(kCount), first(kCount), second(kCount), step_scale(kCount), gradient(kCount);
-  std::vector<double> w(kCount), m(kCount), v(kCount);
+  std::vector<float> average(kCount);
+  std::vector<double> w(kCount), m(kCount), v(kCount), a(kCount);
   for (int64_t i = 0; i < kCount; ++i) {
     w[i] = weights[i] = static_cast<float>(stream.Normal(i, 0));
     step_scale[i] = i % 2 == 0 ? 1 : 10;
@@ -90,6 +109,7 @@ TEST(FusedAdamTest, StepsAreThoseOfTheFormulasInFloat64) {
   FusedAdam adam;
   adam.learning_rate = 0.01;
   adam.gradient_scale = 0.5;
+  adam.average_part = 0.2;
   for (adam.step = 1; adam.step <= 20; ++adam.step) {
     const auto t = static_cast<double>(adam.step);
     for (int64_t i = 0; i < kCount; ++i) {
@@ -99,10 +119,29 @@ TEST(FusedAdamTest, StepsAreThoseOfTheFormulasInFloat64) {
       v[i] = 0.999 * v[i] + 0.001 * g * g;
       w[i] -=
           0.01 * step_scale[i] * m[i] / (1 - std::pow(0.9, t)) / (std::sqrt(v[i] / (1 - std::pow(0.999, t))) + 1e-8);
+      a[i] += 0.2 * (w[i] - a[i]);
     }
-    FusedAdamStep(adam, gradient.data(), step_scale.data(), kCount, weights.data(), first.data(), second.data());
+    FusedAdamStep(adam, gradient.data(), step_scale.data(), kCount,
+                  {weights.data(), first.data(), second.data(), average.data()});
   }
-  for (int64_t i = 0; i < kCount; ++i) EXPECT_NEAR(weights[i], w[i], 2e-6 * step_scale[i]) << i;
+  for (int64_t i = 0; i < kCount; ++i) {
+    EXPECT_NEAR(weights[i], w[i], 2e-6 * step_scale[i]) << i;
+    EXPECT_NEAR(average[i], a[i], 2e-6 * step_scale[i]) << i;
+  }
+}
+
+TEST(FusedNormTest, EveryNumberCounts) {
+  for (const int64_t count : {0, 1, 15, 16, 17, 64, 75}) {
+    std::vector<float> values;
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      values.push_back(static_cast<float>(std::ldexp(i % 2 == 0 ? 3 : -5, static_cast<int>(i % 7))));
+      sum += values.back() * values.back();
+    }
+    EXPECT_EQ(FusedNorm(count, values.data()), std::sqrt(sum)) << count;
+  }
+  const float infinite[3] = {1, std::numeric_limits<float>::infinity(), 1};
+  EXPECT_FALSE(std::isfinite(FusedNorm(3, infinite)));
 }
 
 }  // namespace
