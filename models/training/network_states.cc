@@ -8,6 +8,13 @@
 #include "proto/support/status_macros.h"
 
 namespace creamery {
+namespace {
+
+bool IsOf(const std::string& network, const std::string& turn) {
+  return network == turn || absl::StartsWith(network, turn + "/");
+}
+
+}  // namespace
 
 absl::Status NetworkStates::Resume() {
   if (hooks_.resume_from.empty()) return absl::OkStatus();
@@ -61,6 +68,9 @@ void NetworkStates::SetFailure(const std::string& path, const std::string& messa
 void NetworkStates::FinishTurn(const FitTurn& turn) {
   MutexLock lock(&mu_);
   done_[turn.path] = {{"", 1.0}};
+  const bool has_networks = std::any_of(state_.networks.begin(), state_.networks.end(),
+                                        [&](const auto& network) { return IsOf(network.first, turn.path); });
+  if (!has_networks && hooks_.progress) TellFitted(turn);
 }
 
 void NetworkStates::SetTurns(int64_t turns) {
@@ -72,7 +82,7 @@ NetworkStates::Epochs NetworkStates::EpochsOf(const std::string& turn) const {
   MutexLock lock(&mu_);
   Epochs epochs;
   for (const auto& [path, network] : state_.networks) {
-    if (path != turn && !absl::StartsWith(path, turn + "/")) continue;
+    if (!IsOf(path, turn)) continue;
     if (network.epoch <= epochs.epoch) continue;
     epochs = {network.epoch, network.best_epoch};
   }
@@ -111,8 +121,19 @@ void NetworkStates::TellProgress(const FitTurn& turn, const MemberState& state, 
   progress.set_learning_rate(state.learning_rate);
   progress.set_steps_per_second(steps_per_second);
   progress.set_stage(turn.stage);
+  Tell(progress);
+}
+
+void NetworkStates::TellFitted(const FitTurn& turn) {
+  v1::Progress progress;
+  progress.set_stage(absl::StrCat(turn.stage, turn.stage.empty() ? "" : ", ", "member ", turn.member + 1, " of ",
+                                  turn.members, " fitted"));
+  Tell(progress);
+}
+
+void NetworkStates::Tell(v1::Progress& progress) {
   const double fraction = Fraction();
-  const double gained = fraction - fraction_at_start_;
+  const double gained = fraction - std::max(0.0, fraction_at_start_);
   progress.set_fraction(fraction);
   if (gained > 0) progress.set_seconds_left(absl::ToDoubleSeconds(absl::Now() - began_) * (1 - fraction) / gained);
   hooks_.progress(progress);

@@ -43,7 +43,7 @@ class NetworkStates {
                           double steps_per_second, const MemberState& state);
   // The network's training came to a bad end: a resumed training does not repeat it.
   void SetFailure(const std::string& path, const std::string& message);
-  // The fit is over, whatever networks it had.
+  // The fit is over, whatever networks it had; tells progress if none did.
   void FinishTurn(const FitTurn& turn);
   // Fits in all, for progress.
   void SetTurns(int64_t turns);
@@ -67,6 +67,9 @@ class NetworkStates {
   double Fraction() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TellProgress(const FitTurn& turn, const MemberState& state, int64_t max_epochs, double steps_per_second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellFitted(const FitTurn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Adds how far the whole training is.
+  void Tell(v1::Progress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const TrainingHooks& hooks_;
   const std::string identity_;

@@ -27,7 +27,8 @@ struct TrainingInput {
 // How a training talks to whoever runs it. Every function may be empty; they are called one at a time, from any thread.
 struct TrainingHooks {
   StopToken stop;  // looked at before every gradient step; then Train returns its status
-  std::function<void(const v1::Progress&)> progress;  // after every epoch
+  // After every epoch, and after every fit that has none.
+  std::function<void(const v1::Progress&)> progress;
   // A checkpoint is wanted now? Asked after every epoch; then `checkpoint` is called with the bytes, a safetensors
   // file.
   std::function<bool()> checkpoint_due;

@@ -194,6 +194,21 @@ TEST(KdeTest, ResampledKernelsStandForAllRows) {
               all->description().training().held_out().out_of_fold_log_prob(), 0.2);
 }
 
+TEST(KdeTest, EveryMemberThatIsFittedIsProgress) {
+  TrainingInput input = TwoModes("kde", 200);
+  std::vector<std::string> stages;
+  std::vector<double> fractions;
+  TrainingHooks hooks;
+  hooks.progress = [&](const v1::Progress& progress) {
+    stages.push_back(progress.stage());
+    fractions.push_back(progress.fraction());
+  };
+  ASSERT_THAT(Train(input, hooks), IsOk());
+  EXPECT_THAT(stages, ElementsAre("member 1 of 4 fitted", "member 2 of 4 fitted", "member 3 of 4 fitted",
+                                  "member 4 of 4 fitted"));
+  EXPECT_THAT(fractions, ElementsAre(0.25, 0.5, 0.75, 1.0));
+}
+
 TEST(SignatureTest, NamesWhatWasMarginalisedAndThePriorModel) {
   TrainingInput input = TwoModes("kde", 100);
   v1::Parameter derived = FreeParameter("S8");
