@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "models/estimator.h"
@@ -61,7 +61,7 @@ class ModelCache {
   const std::shared_ptr<std::atomic<int64_t>> live_bytes_;  // shared with the handles, which may outlive the cache
   Mutex mu_;
   CondVar loaded_;
-  std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mu_);
   std::list<std::string> by_recency_ ABSL_GUARDED_BY(mu_);  // names of loaded entries, newest first
 };
 

@@ -19,8 +19,8 @@ constexpr int kBlocksInARow = 4;
 class Blocks : public std::enable_shared_from_this<Blocks> {
  public:
   Blocks(ComputePool& pool, int64_t rows, int64_t block,
-         const std::function<absl::Status(int64_t begin, int64_t end)>& work)
-      : pool_(pool), rows_(rows), block_(block), work_(&work) {}
+         absl::FunctionRef<absl::Status(int64_t begin, int64_t end)> work)
+      : pool_(pool), rows_(rows), block_(block), work_(work) {}
 
   void Help() {
     pool_.Resume([self = shared_from_this()] {
@@ -55,8 +55,7 @@ class Blocks : public std::enable_shared_from_this<Blocks> {
     for (int i = 0; i < blocks; ++i) {
       const int64_t begin = next_.fetch_add(block_);
       if (begin >= rows_) return false;
-      const absl::Status status =
-          RunGuarded([this, begin] { return (*work_)(begin, std::min(rows_, begin + block_)); });
+      const absl::Status status = RunGuarded([this, begin] { return work_(begin, std::min(rows_, begin + block_)); });
       if (status.ok()) continue;
       next_ = rows_;  // blocks are taken in order: all before this one were
       MutexLock lock(&mu_);
@@ -72,7 +71,7 @@ class Blocks : public std::enable_shared_from_this<Blocks> {
   ComputePool& pool_;
   const int64_t rows_;
   const int64_t block_;
-  const std::function<absl::Status(int64_t begin, int64_t end)>* const work_;  // there until closed_
+  const absl::FunctionRef<absl::Status(int64_t begin, int64_t end)> work_;  // there until closed_
   std::atomic<int64_t> next_{0};
   Mutex mu_;
   CondVar left_;
@@ -85,7 +84,8 @@ class Blocks : public std::enable_shared_from_this<Blocks> {
 }  // namespace
 
 absl::Status ForRowBlocks(ComputePool& pool, int64_t rows, absl::Duration cost_per_row,
-                          const std::function<absl::Status(int64_t begin, int64_t end)>& work) {
+                          absl::FunctionRef<absl::Status(int64_t begin, int64_t end)> work) {
+  if (rows == 1) return work(0, 1);
   const int64_t block = std::max<int64_t>(1, kBlockTime / std::max(cost_per_row, absl::Nanoseconds(1)));
   const int64_t helpers = std::min<int64_t>(pool.threads() - 1, (rows - 1) / block);
   if (helpers <= 0) return work(0, rows);

@@ -4,8 +4,8 @@
 #define CREAMERY_SERVER_ROW_BLOCKS_H_
 
 #include <cstdint>
-#include <functional>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/compute_pool.h"
@@ -16,7 +16,7 @@ namespace creamery {
 // threads of `pool` that are free meanwhile; questions that wait there go between blocks of others, not after them all.
 // `work` must be thread-safe. Returns when all have ended: the error of the first block that failed.
 absl::Status ForRowBlocks(ComputePool& pool, int64_t rows, absl::Duration cost_per_row,
-                          const std::function<absl::Status(int64_t begin, int64_t end)>& work);
+                          absl::FunctionRef<absl::Status(int64_t begin, int64_t end)> work);
 
 }  // namespace creamery
 

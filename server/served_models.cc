@@ -30,11 +30,9 @@ ServedModels::ServedModels(Registry& registry, ModelDirectory& directory, int64_
     : directory_(directory),
       cache_(budget_bytes, [&registry](const std::string& name) { return LoadVersion(registry, name); }) {}
 
-absl::StatusOr<ServedModel> ServedModels::Find(const std::string& name) {
-  ABSL_ASSIGN_OR_RETURN(const VersionName asked, VersionName::Parse(name));
-  ABSL_ASSIGN_OR_RETURN(const VersionName version, directory_.Resolve(asked));
+absl::StatusOr<ServedModel> ServedModels::Find(absl::string_view name) {
   ServedModel model;
-  model.version = version.ToString();
+  ABSL_ASSIGN_OR_RETURN(model.version, directory_.Resolve(name));
   model.estimator = cache_.Peek(model.version);
   return model;
 }

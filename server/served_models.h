@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/model_cache.h"
 #include "server/model_directory.h"
 #include "storage/registry.h"
@@ -27,7 +28,7 @@ class ServedModels {
 
   // What a request's name (`projects/p/models/m[/versions/number, alias or latest]`) means, from memory alone;
   // the estimator is null if it is not loaded. INVALID_ARGUMENT or NOT_FOUND as ModelDirectory::Resolve.
-  absl::StatusOr<ServedModel> Find(const std::string& name);
+  absl::StatusOr<ServedModel> Find(absl::string_view name);
   // The same, loaded if need be: for the disk pool. NOT_FOUND for a number that does not exist or no longer,
   // DATA_LOSS naming a damaged artifact.
   absl::StatusOr<ServedModel> Acquire(const std::string& name, const StopToken& stop);

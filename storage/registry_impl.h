@@ -125,6 +125,14 @@ class RegistryImpl final : public Registry {
   static absl::StatusOr<bool> FindAnswer(Database& db, const Caller& caller, std::string* first_answer);
   static absl::Status SaveAnswer(Database& db, const Caller& caller, const std::string& answer);
 
+  // Deletes the rows of blobs that nothing names and no guard protects, of all or of those that rows let go since the
+  // start; returns their digests. For CollectGarbage.
+  absl::StatusOr<std::vector<std::string>> DropUnreferenced(Database& db, bool all)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  // Files that no row names and that are older than keep_unnamed_blobs.
+  absl::StatusOr<std::vector<std::string>> OldOrphans(Database& db, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+
   // Runs `body(Database&)` over one snapshot.
   template <typename Body>
   auto Read(const Body& body) -> decltype(body(std::declval<Database&>())) {
@@ -140,6 +148,7 @@ class RegistryImpl final : public Registry {
 
   Mutex writer_mu_;
   const std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(writer_mu_);
+  absl::Time last_sweep_ ABSL_GUARDED_BY(writer_mu_) = absl::InfinitePast();  // of all blobs, for garbage
   Mutex reader_mu_;
   const std::unique_ptr<Database> reader_ ABSL_PT_GUARDED_BY(reader_mu_);
 };

@@ -81,14 +81,15 @@ absl::StatusOr<Page<v1::ModelVersion>> RegistryImpl::ListVersions(const ModelNam
 absl::StatusOr<std::vector<ModelHead>> RegistryImpl::ModelHeads() {
   return Read([&](Database& db) -> absl::StatusOr<std::vector<ModelHead>> {
     std::vector<ModelHead> heads;
-    Statement query(db, "SELECT project, model FROM models ORDER BY project, model");
+    Statement models(db,
+                     "SELECT project, model, (SELECT max(number) FROM versions WHERE model_id = id), alias, "
+                     "aliases.number FROM models LEFT JOIN aliases ON model_id = id ORDER BY id");
     while (true) {
-      ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+      ABSL_ASSIGN_OR_RETURN(const bool more, models.Step());
       if (!more) return heads;
-      ABSL_ASSIGN_OR_RETURN(const ModelRow row, LoadModel(db, {query.Text(0), query.Text(1)}));
-      ModelHead head{row.model.name(), row.model.latest_version(), {}};
-      head.aliases.insert(row.model.aliases().begin(), row.model.aliases().end());
-      heads.push_back(std::move(head));
+      std::string name = ModelName{models.Text(0), models.Text(1)}.ToString();
+      if (heads.empty() || heads.back().model != name) heads.push_back({std::move(name), models.Int(2), {}});
+      if (!models.IsNull(3)) heads.back().aliases[models.Text(3)] = models.Int(4);
     }
   });
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -11,6 +12,14 @@
 
 namespace creamery {
 namespace {
+
+// Arrays travel little-endian and are used as they lie.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes would have to be swapped");
+
+// No string keeps this many bytes inside itself, where they may lie at any address.
+constexpr size_t kSurelyAllocated = 64;
+
+bool IsAligned(const void* address) { return reinterpret_cast<uintptr_t>(address) % alignof(double) == 0; }
 
 // "(n, 2)": -1 is shown as n.
 std::string ExpectedToString(absl::Span<const int64_t> shape) {
@@ -115,6 +124,18 @@ absl::StatusOr<std::vector<double>> ToDoubles(absl::string_view what, const v1::
   }
 }
 
+absl::StatusOr<absl::Span<const double>> ViewDoubles(absl::string_view what, const v1::Array& array,
+                                                     absl::Span<const int64_t> shape, std::vector<double>* storage) {
+  const std::string& data = array.data();
+  if (array.dtype() != v1::FLOAT64 || !IsAligned(data.data())) {
+    ABSL_ASSIGN_OR_RETURN(*storage, ToDoubles(what, array, shape));
+    return absl::MakeConstSpan(*storage);
+  }
+  ABSL_RETURN_IF_ERROR(CheckArray(what, array).status());
+  ABSL_RETURN_IF_ERROR(CheckShape(what, array, shape));
+  return absl::MakeConstSpan(reinterpret_cast<const double*>(data.data()), data.size() / sizeof(double));
+}
+
 absl::StatusOr<std::vector<int64_t>> ToInt64s(absl::string_view what, const v1::Array& array,
                                               absl::Span<const int64_t> shape) {
   ABSL_RETURN_IF_ERROR(CheckArray(what, array).status());
@@ -145,6 +166,18 @@ absl::Status CheckFinite(absl::string_view what, absl::Span<const double> values
 
 v1::Array FromDoubles(absl::Span<const double> values, absl::Span<const int64_t> shape) {
   return Encode(v1::FLOAT64, values, shape);
+}
+
+absl::Span<double> MutableDoubles(absl::Span<const int64_t> shape, v1::Array* array) {
+  int64_t count = 1;
+  for (const int64_t axis : shape) count *= axis;
+  array->set_dtype(v1::FLOAT64);
+  array->mutable_shape()->Assign(shape.begin(), shape.end());
+  std::string& data = *array->mutable_data();
+  data.clear();
+  if (!IsAligned(data.data())) data.reserve(kSurelyAllocated);
+  data.resize(count * sizeof(double));
+  return absl::MakeSpan(reinterpret_cast<double*>(&data[0]), count);
 }
 
 v1::Array FromInt64s(absl::Span<const int64_t> values, absl::Span<const int64_t> shape) {

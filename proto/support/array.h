@@ -30,7 +30,11 @@ absl::StatusOr<int64_t> CheckArray(absl::string_view what, const v1::Array& arra
 // INVALID_ARGUMENT, e.g. "theta has shape (2, 3), expected (n, 2)".
 absl::StatusOr<std::vector<double>> ToDoubles(absl::string_view what, const v1::Array& array,
                                               absl::Span<const int64_t> shape);
-// As above for INT64 arrays; any other dtype is INVALID_ARGUMENT.
+// The same without a copy where the numbers can be used as they lie: FLOAT64, and aligned. Else they are converted into
+// `storage`. The view is good as long as `array` and `storage` are left alone.
+absl::StatusOr<absl::Span<const double>> ViewDoubles(absl::string_view what, const v1::Array& array,
+                                                     absl::Span<const int64_t> shape, std::vector<double>* storage);
+// As ToDoubles for INT64 arrays; any other dtype is INVALID_ARGUMENT.
 absl::StatusOr<std::vector<int64_t>> ToInt64s(absl::string_view what, const v1::Array& array,
                                               absl::Span<const int64_t> shape);
 
@@ -41,6 +45,8 @@ absl::Status CheckFinite(absl::string_view what, absl::Span<const double> values
 
 // FLOAT64 array of the given shape; product(shape) must be values.size().
 v1::Array FromDoubles(absl::Span<const double> values, absl::Span<const int64_t> shape);
+// Makes `array` a FLOAT64 array of the given shape and returns its numbers, zeros, to be filled in place.
+absl::Span<double> MutableDoubles(absl::Span<const int64_t> shape, v1::Array* array);
 v1::Array FromInt64s(absl::Span<const int64_t> values, absl::Span<const int64_t> shape);
 
 // For every entry of `wanted` its index in `given`; all of `wanted` must be there once, and nothing else.

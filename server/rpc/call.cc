@@ -4,7 +4,6 @@
 #include <new>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
@@ -67,16 +66,18 @@ absl::Status CheckNoUnknownFields(const google::protobuf::Message& message) {
                                                    message.GetDescriptor()->full_name(),
                                                    ": the server is older than the client"));
   }
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
+  // Not Reflection::ListFields: it makes a list of all fields, most of a short call's own work.
+  const google::protobuf::Descriptor& descriptor = *message.GetDescriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* const field = descriptor.field(i);
     if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
     if (!field->is_repeated()) {
+      if (!reflection.HasField(message, field)) continue;
       ABSL_RETURN_IF_ERROR(CheckNoUnknownFields(reflection.GetMessage(message, field)));
       continue;
     }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      ABSL_RETURN_IF_ERROR(CheckNoUnknownFields(reflection.GetRepeatedMessage(message, field, i)));
+    for (int j = 0; j < reflection.FieldSize(message, field); ++j) {
+      ABSL_RETURN_IF_ERROR(CheckNoUnknownFields(reflection.GetRepeatedMessage(message, field, j)));
     }
   }
   return absl::OkStatus();

@@ -41,7 +41,10 @@ grpc::ServerUnaryReactor* AnswerOnPool(const RpcRuntime& runtime, grpc::Callback
 template <typename Handler>
 grpc::ServerUnaryReactor* HandleUnary(const RpcRuntime& runtime, grpc::CallbackServerContext* context,
                                       const google::protobuf::Message& request, Role role, Work work, Handler handler) {
-  if (work.RunsAtOnce()) return internal::AnswerAtOnce(runtime, context, request, role, handler);
+  if (work.RunsAtOnce()) {
+    return internal::AnswerAtOnce(runtime, context, request, role,
+                                  [&handler](const Call& call) { return handler(call); });
+  }
   return internal::AnswerOnPool(runtime, context, request, role, work, std::move(handler));
 }
 

@@ -2,11 +2,9 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
-#include "models/densities/prior_density.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/bidi_stream.h"
@@ -24,20 +22,53 @@ namespace {
 
 // A chunk of samples takes no longer than about this, so that short questions do not wait behind long streams.
 constexpr absl::Duration kChunkTime = absl::Milliseconds(100);
+constexpr int64_t kNumberBytes = sizeof(double);
 
 // The model of a question as it was found in memory when the question arrived.
 using Found = absl::StatusOr<ServedModel>;
 
 // Where a question runs: by its estimated cost if its model is loaded, else with the disk that it waits for.
-Work WorkFor(const Found& model, int64_t rows) {
+template <typename Cost>  // absl::Duration(const Estimator&)
+Work WorkFor(const Found& model, const Cost& cost) {
   if (!model.ok()) return Work::Compute(absl::ZeroDuration());  // the answer is this error
   if (model->estimator == nullptr) return Work::Disk();
-  return Work::Compute(EstimatedCost(*model->estimator, std::max<int64_t>(rows, 0)));
+  return Work::Compute(cost(*model->estimator));
+}
+Work WorkForRows(const Found& model, int64_t rows) {
+  return WorkFor(model,
+                 [rows](const Estimator& estimator) { return EstimatedCost(estimator, std::max<int64_t>(rows, 0)); });
 }
 
-template <typename Request>
-std::vector<std::string> ColumnsOf(const Request& request) {
-  return {request.columns().begin(), request.columns().end()};
+absl::Status AnswerPriorTransform(const v1::PriorTransformRequest& request, const ServedModel& model,
+                                  const Limits& limits, const StopToken& stop, v1::PriorTransformResponse* response) {
+  ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
+  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
+  ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
+  ABSL_ASSIGN_OR_RETURN(const Answering answering, WithPrior(*trained, model, request.prior_fraction()));
+  const int64_t d = trained->num_parameters();
+  ABSL_ASSIGN_OR_RETURN(const Points u, ReadUnitPoints(d, request.u(), limits, d * kNumberBytes));
+  const int64_t n = static_cast<int64_t>(u.values.size()) / d;
+  const absl::Span<double> theta = MutableDoubles({n, d}, response->mutable_theta());
+  ABSL_RETURN_IF_ERROR(answering.density->PriorTransform(u.values, theta, stop));
+  response->set_model_version(model.version);
+  return absl::OkStatus();
+}
+
+absl::Status AnswerInversePriorTransform(const v1::InversePriorTransformRequest& request, const ServedModel& model,
+                                         const Limits& limits, const StopToken& stop,
+                                         v1::InversePriorTransformResponse* response) {
+  ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
+  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
+  ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
+  const int64_t d = density->num_parameters();
+  const auto names = [&model] { return ParameterNames(model); };
+  ABSL_ASSIGN_OR_RETURN(const Points theta,
+                        ReadTheta(d, names, request.theta(), request.columns(), limits, d * kNumberBytes));
+  const int64_t n = static_cast<int64_t>(theta.values.size()) / d;
+  const absl::Span<double> u = MutableDoubles({n, d}, response->mutable_u());
+  ABSL_RETURN_IF_ERROR(density->InversePriorTransform(theta.values, u, stop));
+  response->set_model_version(model.version);
+  return absl::OkStatus();
 }
 
 class InferenceServiceImpl final : public v1::InferenceService::CallbackService {
@@ -48,20 +79,13 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
   grpc::ServerUnaryReactor* LogProb(grpc::CallbackServerContext* context, const v1::LogProbRequest* request,
                                     v1::LogProbResponse* response) override {
     Found found = models_.Find(request->model());
-    Work work = WorkFor(found, ClaimedRows(request->theta()));
-    if (work.kind == Work::Kind::kCompute && found.ok()) {
-      work = Work::Compute(
-          EstimatedLogProbCost(*request, *found->estimator, std::max<int64_t>(ClaimedRows(request->theta()), 0)));
-    }
-    return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-      ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
-      const std::vector<std::string> names = ParameterNames(model);
-      ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
-                            ReadTheta(names, request->theta(), ColumnsOf(*request), limits_,
-                                      ReplyBytesPerRow(*request, static_cast<int64_t>(names.size()))));
-      return AnswerLogProb(*request, model, theta, *rpc_.compute, call.stop, response);
-    });
+    const Work work =
+        WorkFor(found, [&](const Estimator& estimator) { return EstimatedLogProbCost(*request, estimator); });
+    return HandleUnary(rpc_, context, *request, Role::kClient, work,
+                       [this, request, response, found = std::move(found)](const Call& call) mutable -> absl::Status {
+                         ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(std::move(found), call.stop));
+                         return AnswerLogProb(*request, model, limits_, *rpc_.compute, call.stop, response);
+                       });
   }
 
   grpc::ServerBidiReactor<v1::LogProbStreamRequest, v1::LogProbStreamResponse>* LogProbStream(
@@ -73,44 +97,24 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                            const v1::PriorTransformRequest* request,
                                            v1::PriorTransformResponse* response) override {
     Found found = models_.Find(request->model());
-    const Work work = WorkFor(found, ClaimedRows(request->u()));
-    return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-      ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
-      ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
-      ABSL_ASSIGN_OR_RETURN(
-          const std::unique_ptr<Density> density,
-          MixWithPrior(*trained, model.estimator->description().signature(), request->prior_fraction()));
-      const int64_t d = density->num_parameters();
-      const int64_t row_bytes = d * static_cast<int64_t>(sizeof(double));
-      ABSL_ASSIGN_OR_RETURN(const std::vector<double> u, ReadUnitPoints(model, request->u(), limits_, row_bytes));
-      std::vector<double> theta(u.size());
-      ABSL_RETURN_IF_ERROR(density->PriorTransform(u, absl::MakeSpan(theta), call.stop));
-      *response->mutable_theta() = FromDoubles(theta, {static_cast<int64_t>(theta.size()) / d, d});
-      response->set_model_version(model.version);
-      return absl::OkStatus();
-    });
+    const Work work = WorkForRows(found, ClaimedRows(request->u()));
+    return HandleUnary(rpc_, context, *request, Role::kClient, work,
+                       [this, request, response, found = std::move(found)](const Call& call) mutable -> absl::Status {
+                         ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(std::move(found), call.stop));
+                         return AnswerPriorTransform(*request, model, limits_, call.stop, response);
+                       });
   }
 
   grpc::ServerUnaryReactor* InversePriorTransform(grpc::CallbackServerContext* context,
                                                   const v1::InversePriorTransformRequest* request,
                                                   v1::InversePriorTransformResponse* response) override {
     Found found = models_.Find(request->model());
-    const Work work = WorkFor(found, ClaimedRows(request->theta()));
-    return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-      ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
-      ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
-      const int64_t d = density->num_parameters();
-      const int64_t row_bytes = d * static_cast<int64_t>(sizeof(double));
-      ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta, ReadTheta(ParameterNames(model), request->theta(),
-                                                                       ColumnsOf(*request), limits_, row_bytes));
-      std::vector<double> u(theta.size());
-      ABSL_RETURN_IF_ERROR(density->InversePriorTransform(theta, absl::MakeSpan(u), call.stop));
-      *response->mutable_u() = FromDoubles(u, {static_cast<int64_t>(u.size()) / d, d});
-      response->set_model_version(model.version);
-      return absl::OkStatus();
-    });
+    const Work work = WorkForRows(found, ClaimedRows(request->theta()));
+    return HandleUnary(rpc_, context, *request, Role::kClient, work,
+                       [this, request, response, found = std::move(found)](const Call& call) mutable -> absl::Status {
+                         ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(std::move(found), call.stop));
+                         return AnswerInversePriorTransform(*request, model, limits_, call.stop, response);
+                       });
   }
 
   grpc::ServerUnaryReactor* LogLikelihood(grpc::CallbackServerContext* context, const v1::LogLikelihoodRequest* request,
@@ -126,7 +130,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                                        const v1::SampleRequest* request) override {
     using Reply = v1::SampleResponse;
     Found found = models_.Find(request->model());
-    const Work work = WorkFor(found, request->num_samples());
+    const Work work = WorkForRows(found, request->num_samples());
     return HandleServerStream<Reply>(
         rpc_, context, *request, Role::kClient, work, Work::Compute(absl::InfiniteDuration()),
         [=](const Call& call) -> absl::StatusOr<Producer<Reply>> {
@@ -136,8 +140,9 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
           }
           ABSL_RETURN_IF_ERROR(CheckRows(limits_, "the sample", request->num_samples(), 0));
           ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
-          ABSL_RETURN_IF_ERROR(DensityOf(model).status());
           ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
+          ABSL_RETURN_IF_ERROR(CheckPrecision(request->precision()));
+          ABSL_RETURN_IF_ERROR(DensityOf(model).status());
           const uint64_t seed = request->has_seed() ? request->seed() : PickSeed();
           return Producer<Reply>([=, row = int64_t{0}](Reply* reply) mutable -> absl::StatusOr<bool> {
             if (row == request->num_samples()) return false;
@@ -163,16 +168,14 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                            int64_t first_row, const StopToken& stop, v1::SampleResponse* reply) {
     const Density& density = *model.estimator->density();
     const int64_t d = density.num_parameters();
-    const int64_t row_bytes = static_cast<int64_t>(sizeof(double)) * (d + (request.log_prob() ? 1 : 0));
+    const int64_t row_bytes = kNumberBytes * (d + (request.log_prob() ? 1 : 0));
     const int64_t affordable = std::max<int64_t>(1, kChunkTime / EstimatedCost(*model.estimator, 1));
     const int64_t rows = std::min({RowsPerChunk(row_bytes), affordable, request.num_samples() - first_row});
-    std::vector<double> theta(rows * d);
-    ABSL_RETURN_IF_ERROR(creamery::Sample(density, seed, first_row, absl::MakeSpan(theta), stop));
-    *reply->mutable_theta() = FromDoubles(theta, {rows, d});
+    const absl::Span<double> theta = MutableDoubles({rows, d}, reply->mutable_theta());
+    ABSL_RETURN_IF_ERROR(creamery::Sample(density, seed, first_row, theta, stop));
     if (request.log_prob()) {
-      std::vector<double> log_prob(rows);
-      ABSL_RETURN_IF_ERROR(density.LogProb(theta, absl::MakeSpan(log_prob), stop));
-      *reply->mutable_log_prob() = FromDoubles(log_prob, {rows});
+      const absl::Span<double> log_prob = MutableDoubles({rows}, reply->mutable_log_prob());
+      ABSL_RETURN_IF_ERROR(density.LogProb(theta, log_prob, stop));
     }
     return rows;
   }

@@ -74,16 +74,18 @@ absl::Status AnswerLogLikelihood(const v1::LogLikelihoodRequest& request, Served
     return absl::InvalidArgumentError(
         absl::StrCat("more_models has ", request.more_models_size(), " entries, expected at most ", kMostMoreModels));
   }
+  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
   ABSL_ASSIGN_OR_RETURN(const LoadedModels loaded, LoadAll(models, request, stop));
   const std::vector<const Estimator*> estimators = EstimatorsOf(loaded.models);
   const std::vector<const Estimator*> priors = EstimatorsOf(loaded.priors);
-  ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
-                        ReadTheta(UnionOfParameters(estimators), request.theta(),
-                                  {request.columns().begin(), request.columns().end()}, limits, sizeof(double)));
+  const std::vector<std::string> names = UnionOfParameters(estimators);
+  ABSL_ASSIGN_OR_RETURN(const Points theta, ReadTheta(
+                                                static_cast<int64_t>(names.size()), [&names] { return names; },
+                                                request.theta(), request.columns(), limits, sizeof(double)));
   LogLikelihoodInput input;
   input.models = estimators;
   input.prior_models = priors;
-  input.theta = theta;
+  input.theta = theta.values;
   input.without_evidence = request.without_evidence();
   ABSL_ASSIGN_OR_RETURN(const LogLikelihoods answer, SumLogLikelihoods(input, stop));
   *response->mutable_log_likelihood() = FromDoubles(answer.values, {static_cast<int64_t>(answer.values.size())});

@@ -1,14 +1,11 @@
 #include "server/services/log_prob_stream.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/status_macros.h"
 #include "server/services/log_prob_answer.h"
-#include "server/services/questions.h"
 
 namespace creamery {
 namespace {
@@ -23,8 +20,7 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
     wrong_ = Pin(question);
     if (!wrong_.ok()) return Work::Compute(absl::ZeroDuration());  // the answer is this error
     if (model_.estimator == nullptr) return Work::Disk();
-    return Work::Compute(
-        EstimatedLogProbCost(question, *model_.estimator, std::max<int64_t>(ClaimedRows(question.theta()), 0)));
+    return Work::Compute(EstimatedLogProbCost(question, *model_.estimator));
   }
 
   void Answer(const v1::LogProbStreamRequest& request, const Call& call, v1::LogProbStreamResponse* reply) override {
@@ -63,15 +59,8 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
       }
       model_ = *std::move(loaded);
     }
-    const v1::LogProbRequest& question = request.question();
-    ABSL_RETURN_IF_ERROR(CheckContext(model_, question.has_x()));
-    const std::vector<std::string> names = ParameterNames(model_);
-    const std::vector<std::string> columns(question.columns().begin(), question.columns().end());
-    ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
-                          ReadTheta(names, question.theta(), columns, limits_,
-                                    ReplyBytesPerRow(question, static_cast<int64_t>(names.size()))));
     answer->Clear();
-    return AnswerLogProb(question, model_, theta, compute_, stop, answer);
+    return AnswerLogProb(request.question(), model_, limits_, compute_, stop, answer);
   }
 
   ServedModels& models_;

@@ -158,8 +158,8 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
 
  private:
   absl::StatusOr<v1::ModelVersion> VersionOf(const std::string& name) {
-    ABSL_ASSIGN_OR_RETURN(const VersionName asked, VersionName::Parse(name));
-    ABSL_ASSIGN_OR_RETURN(const VersionName version, models_.directory().Resolve(asked));
+    ABSL_ASSIGN_OR_RETURN(const std::string full_name, models_.directory().Resolve(name));
+    ABSL_ASSIGN_OR_RETURN(const VersionName version, VersionName::Parse(full_name));
     return registry_.GetVersion(version.model_name(), version.number);
   }
 

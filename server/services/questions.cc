@@ -1,14 +1,24 @@
 #include "server/services/questions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/densities/prior_density.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
+namespace {
+
+bool AllFinite(absl::Span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
+}  // namespace
 
 std::vector<std::string> ParameterNames(const ServedModel& model) {
   std::vector<std::string> names;
@@ -35,34 +45,56 @@ absl::Status CheckContext(const ServedModel& model, bool has_x) {
   return absl::InvalidArgumentError(absl::StrCat(model.version, " is unconditional: it takes no x"));
 }
 
-absl::StatusOr<std::vector<double>> ReadTheta(const std::vector<std::string>& names, const v1::Array& theta,
-                                              const std::vector<std::string>& columns, const Limits& limits,
-                                              int64_t reply_bytes_per_row) {
-  const int64_t d = static_cast<int64_t>(names.size());
-  ABSL_RETURN_IF_ERROR(CheckRows(limits, "theta", ClaimedRows(theta), reply_bytes_per_row));
-  ABSL_ASSIGN_OR_RETURN(const std::vector<int> source, MatchColumns(columns, names));
-  ABSL_ASSIGN_OR_RETURN(std::vector<double> given, ToDoubles("theta", theta, {-1, d}));
-  ABSL_RETURN_IF_ERROR(CheckFinite("theta", given, d, columns.empty() ? names : columns));
-  if (columns.empty()) return given;
-  std::vector<double> values(given.size());
-  for (size_t row = 0; row < given.size(); row += d) {
-    for (int64_t i = 0; i < d; ++i) values[row + i] = given[row + source[i]];
-  }
-  return values;
+absl::StatusOr<Answering> WithPrior(const Density& density, const ServedModel& model, double prior_fraction) {
+  Answering answering;
+  answering.density = &density;
+  if (prior_fraction == 0) return answering;
+  ABSL_ASSIGN_OR_RETURN(answering.owned,
+                        MixWithPrior(density, model.estimator->description().signature(), prior_fraction));
+  answering.density = answering.owned.get();
+  return answering;
 }
 
-absl::StatusOr<std::vector<double>> ReadUnitPoints(const ServedModel& model, const v1::Array& u, const Limits& limits,
-                                                   int64_t reply_bytes_per_row) {
-  const int64_t d = model.estimator->description().signature().parameters_size();
+absl::Status CheckPrecision(v1::Precision precision) {
+  if (v1::Precision_IsValid(precision)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("precision is ", static_cast<int>(precision),
+                                                 ", expected SINGLE_PRECISION (1) or DOUBLE_PRECISION (2)"));
+}
+
+absl::StatusOr<Points> ReadTheta(int64_t d, absl::FunctionRef<std::vector<std::string>()> names, const v1::Array& theta,
+                                 const google::protobuf::RepeatedPtrField<std::string>& columns, const Limits& limits,
+                                 int64_t reply_bytes_per_row) {
+  ABSL_RETURN_IF_ERROR(CheckRows(limits, "theta", ClaimedRows(theta), reply_bytes_per_row));
+  const std::vector<std::string> given(columns.begin(), columns.end());
+  std::vector<int> source;
+  if (!given.empty()) {
+    ABSL_ASSIGN_OR_RETURN(source, MatchColumns(given, names()));
+  }
+  Points points;
+  ABSL_ASSIGN_OR_RETURN(points.values, ViewDoubles("theta", theta, {-1, d}, &points.copy));
+  if (!AllFinite(points.values)) return CheckFinite("theta", points.values, d, given.empty() ? names() : given);
+  if (given.empty()) return points;
+  std::vector<double> ordered(points.values.size());
+  for (size_t row = 0; row < ordered.size(); row += d) {
+    for (int64_t i = 0; i < d; ++i) ordered[row + i] = points.values[row + source[i]];
+  }
+  points.copy = std::move(ordered);
+  points.values = points.copy;
+  return points;
+}
+
+absl::StatusOr<Points> ReadUnitPoints(int64_t d, const v1::Array& u, const Limits& limits,
+                                      int64_t reply_bytes_per_row) {
   ABSL_RETURN_IF_ERROR(CheckRows(limits, "u", ClaimedRows(u), reply_bytes_per_row));
-  ABSL_ASSIGN_OR_RETURN(std::vector<double> values, ToDoubles("u", u, {-1, d}));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!(values[i] > 0 && values[i] < 1)) {
-      return absl::InvalidArgumentError(absl::StrCat("u has ", values[i], " in row ", i / d, ", column ", i % d,
+  Points points;
+  ABSL_ASSIGN_OR_RETURN(points.values, ViewDoubles("u", u, {-1, d}, &points.copy));
+  for (size_t i = 0; i < points.values.size(); ++i) {
+    if (!(points.values[i] > 0 && points.values[i] < 1)) {
+      return absl::InvalidArgumentError(absl::StrCat("u has ", points.values[i], " in row ", i / d, ", column ", i % d,
                                                      "; expected values above 0 and below 1"));
     }
   }
-  return values;
+  return points;
 }
 
 std::vector<v1::Warning> WarningsOf(const ServedModel& model, absl::Span<const double> log_prob) {

@@ -3,15 +3,19 @@
 #define CREAMERY_SERVER_SERVICES_QUESTIONS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "creamery/v1/array.pb.h"
+#include "creamery/v1/precision.pb.h"
 #include "creamery/v1/warning.pb.h"
+#include "google/protobuf/repeated_field.h"
 #include "server/served_models.h"
 #include "server/services/limits.h"
 
@@ -23,20 +27,37 @@ int64_t ClaimedRows(const v1::Array& array);
 // FAILED_PRECONDITION listing the abilities it has, if the model is not a density.
 absl::StatusOr<const Density*> DensityOf(const ServedModel& model);
 
+// What answers a question.
+struct Answering {
+  const Density* density = nullptr;  // of the loaded model, or
+  std::unique_ptr<Density> owned;    // its mixture with the prior
+};
+// `density`, a density of `model`, with a share of the prior. The errors of MixWithPrior.
+absl::StatusOr<Answering> WithPrior(const Density& density, const ServedModel& model, double prior_fraction);
+
+// INVALID_ARGUMENT for a number that names no precision.
+absl::Status CheckPrecision(v1::Precision precision);
+
 // INVALID_ARGUMENT if x was given: no family so far is conditional.
 absl::Status CheckContext(const ServedModel& model, bool has_x);
 
 // The model's parameters, in its order.
 std::vector<std::string> ParameterNames(const ServedModel& model);
 
-// theta (n, d), columns in the order of `names`. INVALID_ARGUMENT for shapes, names, NaN and infinity,
-// RESOURCE_EXHAUSTED for too many rows; the reply has `reply_bytes_per_row`.
-absl::StatusOr<std::vector<double>> ReadTheta(const std::vector<std::string>& names, const v1::Array& theta,
-                                              const std::vector<std::string>& columns, const Limits& limits,
-                                              int64_t reply_bytes_per_row);
+// Points of a question, (n, d) row-major, in the model's order: as they were sent if that will do, else a copy.
+struct Points {
+  absl::Span<const double> values;
+  std::vector<double> copy;
+};
+
+// theta (n, d), columns in the order of `names()`, which is called only if columns or an error need them.
+// INVALID_ARGUMENT for shapes, names, NaN and infinity, RESOURCE_EXHAUSTED for too many rows; the reply has
+// `reply_bytes_per_row`. Good as long as `theta` lives.
+absl::StatusOr<Points> ReadTheta(int64_t d, absl::FunctionRef<std::vector<std::string>()> names, const v1::Array& theta,
+                                 const google::protobuf::RepeatedPtrField<std::string>& columns, const Limits& limits,
+                                 int64_t reply_bytes_per_row);
 // u (n, d) strictly inside the unit hypercube.
-absl::StatusOr<std::vector<double>> ReadUnitPoints(const ServedModel& model, const v1::Array& u, const Limits& limits,
-                                                   int64_t reply_bytes_per_row);
+absl::StatusOr<Points> ReadUnitPoints(int64_t d, const v1::Array& u, const Limits& limits, int64_t reply_bytes_per_row);
 
 // OUTSIDE_SUPPORT if a log-density is -inf; OUTSIDE_TRAINING_REGION if a finite one is below the lowest that training
 // saw.

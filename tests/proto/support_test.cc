@@ -40,6 +40,41 @@ TEST(ArrayTest, BytesMustFitTheShape) {
   EXPECT_EQ(*CheckArray("x", FromDoubles({}, {0, 3})), 0);
 }
 
+TEST(ArrayTest, DoublesAreSeenWhereTheyLieAndOthersConverted) {
+  const v1::Array array = FromDoubles({1, 2, 3, 4, 5, 6}, {3, 2});
+  std::vector<double> storage;
+  ASSERT_OK_AND_ASSIGN(const absl::Span<const double> seen, ViewDoubles("theta", array, {-1, 2}, &storage));
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(static_cast<const void*>(seen.data()), array.data().data());
+  EXPECT_THAT(storage, ElementsAre());
+  EXPECT_THAT(ViewDoubles("theta", array, {-1, 3}, &storage),
+              StatusIs(kInvalid, "theta has shape (3, 2), expected (n, 3)"));
+
+  const float values[] = {0.5F, -1.5F};
+  v1::Array single;
+  single.set_dtype(v1::FLOAT32);
+  single.add_shape(2);
+  single.set_data(values, sizeof(values));
+  ASSERT_OK_AND_ASSIGN(const absl::Span<const double> converted, ViewDoubles("x", single, {-1}, &storage));
+  EXPECT_THAT(converted, ElementsAre(0.5, -1.5));
+  single.mutable_data()->pop_back();
+  EXPECT_THAT(ViewDoubles("x", single, {-1}, &storage), StatusIs(kInvalid, HasSubstr("7 bytes, expected 8")));
+}
+
+TEST(ArrayTest, DoublesAreWrittenInPlaceOverWhatWasThere) {
+  for (const int64_t n : {0, 1, 2, 100}) {  // one number fits into the string itself
+    v1::Array array = FromInt64s({7, 8, 9}, {3});
+    const absl::Span<double> numbers = MutableDoubles({n, 1}, &array);
+    ASSERT_EQ(static_cast<int64_t>(numbers.size()), n);
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_EQ(numbers[i], 0);
+      numbers[i] = 0.5 * static_cast<double>(i);
+    }
+    ASSERT_OK_AND_ASSIGN(const std::vector<double> read, ToDoubles("theta", array, {n, 1}));
+    for (int64_t i = 0; i < n; ++i) EXPECT_EQ(read[i], 0.5 * static_cast<double>(i));
+  }
+}
+
 TEST(ArrayTest, TheFirstBadNumberIsNamed) {
   EXPECT_THAT(CheckFinite("theta", {1, 2, 3, NAN}, 2, {"omegam", "w0"}, 16),
               StatusIs(kInvalid, HasSubstr("theta has nan in row 17, column 1 (w0)")));

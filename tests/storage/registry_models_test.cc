@@ -43,12 +43,13 @@ TEST_F(RegistryModelsTest, AliasesMoveUnderAnExpectation) {
   EXPECT_THAT(registry_->SetAlias(ada_, cosmo_, "production", 7, -1), HasCode(absl::StatusCode::kNotFound));
   EXPECT_THAT(registry_->SetAlias(ada_, cosmo_, "latest", 1, -1), HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(registry_->SetAlias(ada_, cosmo_, "3", 1, -1), HasCode(absl::StatusCode::kInvalidArgument));
+  ASSERT_THAT(registry_->SetAlias(ada_, cosmo_, "older", 1, 0), IsOk());
   Reopen();
   ASSERT_OK_AND_ASSIGN(const std::vector<ModelHead> heads, registry_->ModelHeads());
   ASSERT_THAT(heads, SizeIs(1));
   EXPECT_EQ(heads[0].model, "projects/planck/models/cosmo");
   EXPECT_EQ(heads[0].latest_version, 2);
-  EXPECT_THAT(heads[0].aliases, ElementsAre(Pair("production", 2)));
+  EXPECT_THAT(heads[0].aliases, ElementsAre(Pair("older", 1), Pair("production", 2)));
 }
 
 TEST_F(RegistryModelsTest, AVersionUnderAnAliasIsNotDeleted) {

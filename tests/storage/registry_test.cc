@@ -201,6 +201,20 @@ TEST_F(RegistryTest, ADeletedBlobUnderAGuardStaysAndCanBeNamedAgain) {
   ExpectClean();
 }
 
+TEST_F(RegistryTest, ABlobThatIsNamedAgainAfterItWasLetGoStays) {
+  MakeDataset();
+  EXPECT_EQ(registry_->CollectGarbage().value(), 0);
+  BlobWriter::Committed again = PutBlob("part 1");
+  ASSERT_THAT(registry_->DeleteDataset(ada_, {"planck", "chain"}), IsOk());
+  ASSERT_THAT(registry_->CreateDataset(ada_, {"planck", "chain"}, Schema()), IsOk());
+  ASSERT_THAT(registry_->AppendPart(ada_, {"planck", "chain"}, {again.digest, 3}, 0), IsOk());
+  again.guard.reset();
+  EXPECT_EQ(registry_->CollectGarbage().value(), 0);
+  ExpectClean();
+  ASSERT_THAT(registry_->DeleteDataset(ada_, {"planck", "chain"}), IsOk());
+  EXPECT_EQ(registry_->CollectGarbage().value(), 1);
+}
+
 TEST_F(RegistryTest, VerifyNamesDamagedAndMissingBlobs) {
   MakeDataset();
   const v1::ModelVersion version = Import("artifact 1");

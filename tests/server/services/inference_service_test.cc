@@ -106,6 +106,42 @@ TEST_F(InferenceServiceTest, WhatTheModelCannotDoIsRefused) {
   EXPECT_THAT(LogProb(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("prior_fraction")));
 }
 
+TEST_F(InferenceServiceTest, APrecisionThatDoesNotExistIsRefusedByEveryMethod) {
+  StartWithModel();
+  const auto refused = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("precision is 3"));
+  constexpr auto kUnknown = static_cast<v1::Precision>(3);
+  v1::LogProbRequest log_prob = Ask({0.1, -1});
+  log_prob.set_precision(kUnknown);
+  EXPECT_THAT(LogProb(log_prob), refused);
+  v1::SampleRequest sample;
+  sample.set_model(kModel);
+  sample.set_num_samples(5);
+  sample.set_precision(kUnknown);
+  std::vector<double> theta;
+  EXPECT_THAT(Sample(sample, &theta), refused);
+  v1::PriorTransformRequest transform;
+  transform.set_model(kModel);
+  *transform.mutable_u() = FromDoubles({0.25, 0.5}, {1, 2});
+  transform.set_precision(kUnknown);
+  v1::PriorTransformResponse transformed;
+  grpc::ClientContext transform_context;
+  EXPECT_THAT(FromGrpc(inference_->PriorTransform(&transform_context, transform, &transformed)), refused);
+  v1::InversePriorTransformRequest inverse;
+  inverse.set_model(kModel);
+  *inverse.mutable_theta() = FromDoubles({0.25, 0.5}, {1, 2});
+  inverse.set_precision(kUnknown);
+  v1::InversePriorTransformResponse inverted;
+  grpc::ClientContext inverse_context;
+  EXPECT_THAT(FromGrpc(inference_->InversePriorTransform(&inverse_context, inverse, &inverted)), refused);
+  v1::LogLikelihoodRequest likelihood;
+  likelihood.set_model(kModel);
+  *likelihood.mutable_theta() = FromDoubles({0.25, 0.5}, {1, 2});
+  likelihood.set_precision(kUnknown);
+  v1::LogLikelihoodResponse answer;
+  grpc::ClientContext likelihood_context;
+  EXPECT_THAT(FromGrpc(inference_->LogLikelihood(&likelihood_context, likelihood, &answer)), refused);
+}
+
 TEST_F(InferenceServiceTest, AModelVersionOrAliasThatDoesNotExistIsNotFound) {
   StartWithModel();
   v1::LogProbRequest request = Ask({0.1, -1});
