@@ -39,6 +39,7 @@ absl::Status CheckAtLeast(const char* name, double value, double least) {
 
 absl::Status CheckNumbers(const ServerConfig& config) {
   ABSL_RETURN_IF_ERROR(CheckAtLeast("local_workers", config.local_workers(), 0));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("worker_threads", config.worker_threads(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("lease_seconds", config.lease_seconds(), 0.1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_message_mib", config.max_message_mib(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_reply_bytes", config.max_reply_bytes(), 1024));

@@ -61,6 +61,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
                 [](C* c, S v) { c->set_listen(v); });
   flags.AddText(app, "data", "Directory of everything that is kept", [](C* c, S v) { c->set_data(v); });
   flags.Add(app, "local_workers", "Worker processes to start [1]", &C::set_local_workers);
+  flags.Add(app, "worker_threads", "Networks that each of them trains side by side [1]", &C::set_worker_threads);
+  flags.AddText(app, "worker_device", "What they train on: auto, cpu, cuda or cuda:NUMBER [auto]",
+                [](C* c, S v) { c->set_worker_device(v); });
   flags.AddText(app, "worker_binary", "Worker program [creamery-worker beside the server]",
                 [](C* c, S v) { c->set_worker_binary(v); });
   flags.AddText(app, "socket", "Unix socket for local workers [server.sock in the data directory]",

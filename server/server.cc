@@ -240,6 +240,7 @@ absl::Status ServerImpl::StartWorkers() {
   options.binary = config_.worker_binary();
   options.server = absl::StrCat("unix:", config_.socket());
   options.token = worker_token_;
+  options.threads_per_worker = config_.worker_threads();
   options.more_arguments = {absl::StrCat("--device=", config_.worker_device())};
   ABSL_ASSIGN_OR_RETURN(workers_, LocalWorkers::Start(std::move(options)));
   return absl::OkStatus();

@@ -41,8 +41,8 @@ struct Fd {
   }
 };
 
-// Our environment, but for how many threads libraries may start.
-std::vector<std::string> ChildEnvironment(int threads) {
+// Our environment, but that libraries start no threads: those that a worker is given train whole networks.
+std::vector<std::string> ChildEnvironment() {
   static constexpr absl::string_view kThreads[] = {"OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="};
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -50,7 +50,7 @@ std::vector<std::string> ChildEnvironment(int threads) {
                                   [&](absl::string_view name) { return absl::StartsWith(*entry, name); });
     if (!ours) environment.emplace_back(*entry);
   }
-  for (const absl::string_view name : kThreads) environment.push_back(absl::StrCat(name, threads));
+  for (const absl::string_view name : kThreads) environment.push_back(absl::StrCat(name, 1));
   return environment;
 }
 
@@ -159,7 +159,7 @@ class LocalWorkersImpl final : public LocalWorkers {
         options_.binary, absl::StrCat("--server=", options_.server), absl::StrCat("--token-fd=", kTokenFd),
         absl::StrCat("--threads=", options_.threads_per_worker), absl::StrCat("--parent=", getpid())};
     arguments.insert(arguments.end(), options_.more_arguments.begin(), options_.more_arguments.end());
-    std::vector<std::string> environment = ChildEnvironment(options_.threads_per_worker);
+    std::vector<std::string> environment = ChildEnvironment();
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);

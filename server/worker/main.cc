@@ -55,14 +55,12 @@ absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const Flags& flags) {
   return ServerLink::Connect(flags.server, token, flags.tls_ca);
 }
 
+// Threads train whole networks (TrainingHooks::threads): within one, LibTorch and the libraries below it start none.
 // OpenMP reads its settings when it is loaded, before main: to change them we start anew, as the same process.
-void LimitThreads(int threads, char** argv) {
-  const std::string wanted = std::to_string(threads);
+void LimitLibraryThreads(char** argv) {
   const char* now = getenv("OMP_NUM_THREADS");
-  if (now != nullptr && wanted == now) return;
-  setenv("OMP_NUM_THREADS", wanted.c_str(), 1);
-  setenv("OPENBLAS_NUM_THREADS", wanted.c_str(), 1);
-  setenv("MKL_NUM_THREADS", wanted.c_str(), 1);
+  if (now != nullptr && std::string(now) == "1") return;
+  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) setenv(name, "1", 1);
   execv("/proc/self/exe", argv);
 }
 
@@ -141,7 +139,7 @@ int main(int argc, char** argv) {
   app.add_option("--checkpoint-seconds", flags.checkpoint_seconds, "time between checkpoints, 0: after every epoch")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--threads", flags.threads, "threads of the training")
+  app.add_option("--threads", flags.threads, "networks trained side by side, a thread each")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--device", flags.device, "auto, cpu, cuda or cuda:NUMBER; auto: a GPU for networks that gain by it")
@@ -149,6 +147,6 @@ int main(int argc, char** argv) {
   app.add_option("--parent", flags.parent, "process to die with; set by the server")->group("");
   CLI11_PARSE(app, argc, argv);
   if (!creamery::FollowParent(flags.parent)) return 1;
-  creamery::LimitThreads(flags.threads, argv);
+  creamery::LimitLibraryThreads(argv);
   return creamery::Main(flags);
 }

@@ -23,6 +23,7 @@ TEST(ConfigTest, TheDefaultsServeLoopbackWithOneWorker) {
   ASSERT_THAT(CompleteConfig(&config), IsOk());
   EXPECT_EQ(config.listen(), "127.0.0.1:50051");
   EXPECT_EQ(config.local_workers(), 1);
+  EXPECT_EQ(config.worker_threads(), 1);
   EXPECT_EQ(config.socket(), "/tmp/creamery-config-test/server.sock");
   EXPECT_THAT(config.worker_binary(), HasSubstr("/creamery-worker"));
 }
