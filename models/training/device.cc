@@ -36,7 +36,7 @@ absl::Status NotHere(absl::string_view asked, bool cuda, absl::Span<const std::s
 
 absl::StatusOr<TrainingDevice> ChooseDevice(absl::string_view asked, bool cuda, absl::Span<const std::string> gpus) {
   if (asked == "cpu") return TrainingDevice();
-  if (asked == "auto") return gpus.empty() ? TrainingDevice() : TrainingDevice{0, false, gpus[0]};
+  if (asked == "auto") return gpus.empty() ? TrainingDevice() : TrainingDevice{"cuda:0", false, gpus[0]};
   absl::string_view rest = asked;
   int index = 0;
   const bool known =
@@ -46,7 +46,7 @@ absl::StatusOr<TrainingDevice> ChooseDevice(absl::string_view asked, bool cuda, 
     return absl::InvalidArgumentError(absl::StrCat("device is '", asked, "', expected auto, cpu, cuda or cuda:NUMBER"));
   }
   if (index >= static_cast<int64_t>(gpus.size())) return NotHere(asked, cuda, gpus);
-  return TrainingDevice{index, true, gpus[index]};
+  return TrainingDevice{absl::StrCat("cuda:", index), true, gpus[index]};
 }
 
 absl::StatusOr<TrainingDevice> FindTrainingDevice(absl::string_view asked) {
@@ -54,7 +54,7 @@ absl::StatusOr<TrainingDevice> FindTrainingDevice(absl::string_view asked) {
 }
 
 bool UsesGpu(const TrainingDevice& device, int64_t num_weights, int64_t batch_size) {
-  if (device.gpu < 0) return false;
+  if (device.gpu.empty()) return false;
   const double operations = kOperationsPerWeight * static_cast<double>(num_weights) * static_cast<double>(batch_size);
   return device.all_networks || operations >= kWorthwhileOperations;
 }

@@ -12,11 +12,9 @@
 namespace creamery {
 
 struct TrainingDevice {
-  int gpu = -1;              // its CUDA index; -1: the processor alone
+  std::string gpu;           // LibTorch's name of it, "cuda:0"; empty: the processor alone
   bool all_networks = true;  // false: the GPU trains those networks that gain by it
   std::string name = "cpu";  // or the GPU's, "NVIDIA A100"
-
-  std::string cuda() const { return "cuda:" + std::to_string(gpu); }  // LibTorch's name of the GPU
 };
 
 // The device that people ask for: `cpu`; `cuda`, the first GPU, or `cuda:1` for every network; `auto`: the first GPU,

@@ -32,14 +32,14 @@ DeviceEpochs::DeviceEpochs(const FlowNetwork& network, const LoopRows& train, co
                            const LoopOptions& options)
     : options_(options),
       device_(options.autograd_device),
-      stream_(NewStream(device_)),
+      stream_(device_),
       n_(train.y.size(0)),
       batch_(std::min(options.batch_size, n_)),
       steps_((n_ + batch_ - 1) / batch_),
       network_(network),
       whole_batch_(device_, options.record_steps, [this] { Step(batch_); }),
       last_batch_(device_, options.record_steps, [this] { Step(n_ - (steps_ - 1) * batch_); }) {
-  const c10::StreamGuard guard(stream_);
+  const c10::StreamGuard guard(stream_.get());
   network_ = network.On(device_);
   train_ = {train.y.to(device_), train.weight.to(device_), train.map_ladj};
   held_out_ = {held_out.y.to(device_), held_out.weight.to(device_).to(at::kDouble), held_out.map_ladj};
@@ -98,7 +98,7 @@ void DeviceEpochs::Step(int64_t count) {
 
 absl::StatusOr<double> DeviceEpochs::Descend(const std::vector<int64_t>& rows, const StopToken& stop,
                                              MemberState& state) {
-  const c10::StreamGuard guard(stream_);
+  const c10::StreamGuard guard(stream_.get());
   Upload(rows, state);
   for (int64_t i = 1; i <= steps_; ++i) {
     ABSL_RETURN_IF_ERROR(stop.Check());
@@ -115,7 +115,7 @@ absl::StatusOr<double> DeviceEpochs::Descend(const std::vector<int64_t>& rows, c
 }
 
 absl::StatusOr<double> DeviceEpochs::HeldOutLoss(const StopToken& stop) {
-  const c10::StreamGuard guard(stream_);
+  const c10::StreamGuard guard(stream_.get());
   at::NoGradGuard no_grad;
   const int64_t n = held_out_.y.size(0);
   at::Tensor sum = at::zeros({}, at::TensorOptions().device(device_).dtype(at::kDouble));

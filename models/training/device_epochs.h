@@ -6,7 +6,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
-#include <c10/core/Stream.h>
 
 #include <cstdint>
 #include <vector>
@@ -42,7 +41,7 @@ class DeviceEpochs {
 
   const LoopOptions options_;
   const c10::Device device_;
-  const c10::Stream stream_;
+  const DeviceStream stream_;
   const int64_t n_;      // training rows
   const int64_t batch_;  // of all steps but the last
   const int64_t steps_;  // of an epoch

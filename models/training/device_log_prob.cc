@@ -17,14 +17,15 @@
 namespace creamery {
 namespace {
 
-constexpr int64_t kRows = 16384;  // at a time: bounds the memory
+constexpr int64_t kRows = 8192;  // at a time: bounds the memory
 
 }  // namespace
 
 absl::Status DeviceLogProb(const Plan& plan, const std::string& device_name, absl::Span<const double> theta,
                            absl::Span<double> log_prob, const StopToken& stop) {
   const c10::Device device(device_name);
-  const c10::StreamGuard guard(NewStream(device));
+  const DeviceStream stream(device);
+  const c10::StreamGuard guard(stream.get());
   at::NoGradGuard no_grad;
   const FlowNetwork network = FlowNetwork(plan.layers).On(device);
   const at::Tensor weights =

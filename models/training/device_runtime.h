@@ -16,8 +16,19 @@ bool LibTorchHasCuda();
 // The GPUs that LibTorch finds, in the order of their CUDA indices.
 std::vector<std::string> GpuNames();
 
-// A queue of work of the caller's own, so that networks are trained side by side on one GPU.
-c10::Stream NewStream(const c10::Device& device);
+// A queue of work on a device that nobody else uses meanwhile, so that networks are trained side by side on one GPU and
+// what one records is its own work alone. Throws c10::Error if a GPU has no more, which is after 32.
+class DeviceStream {
+ public:
+  explicit DeviceStream(const c10::Device& device);
+  ~DeviceStream();
+  DeviceStream(const DeviceStream&) = delete;
+  DeviceStream& operator=(const DeviceStream&) = delete;
+  const c10::Stream& get() const { return stream_; }
+
+ private:
+  const c10::Stream stream_;
+};
 
 // The same work on a device again and again. On a GPU its kernels are recorded into a graph after a few direct runs, if
 // that is wanted, and played back with one launch from then on; if LibTorch cannot record them, it goes on running
@@ -25,7 +36,7 @@ c10::Stream NewStream(const c10::Device& device);
 class RepeatedWork {
  public:
   // `work` reads and writes tensors that stay where they are, and does not wait for the device. On a GPU the current
-  // stream of Run must be one from NewStream.
+  // stream of Run must be a DeviceStream.
   RepeatedWork(const c10::Device& device, bool record, std::function<void()> work);
   ~RepeatedWork();
   void Run();

@@ -9,7 +9,8 @@ bool LibTorchHasCuda() { return false; }
 
 std::vector<std::string> GpuNames() { return {}; }
 
-c10::Stream NewStream(const c10::Device& device) { return c10::Stream(c10::Stream::DEFAULT, device); }
+DeviceStream::DeviceStream(const c10::Device& device) : stream_(c10::Stream::DEFAULT, device) {}
+DeviceStream::~DeviceStream() = default;
 
 struct RepeatedWork::Graph {};
 

@@ -6,6 +6,7 @@
 #include <cuda_runtime_api.h>
 
 #include <iostream>
+#include <map>
 #include <utility>
 
 #include "models/training/device_runtime.h"
@@ -23,6 +24,33 @@ Mutex& RecordingMutex() {
   return mutex;
 }
 
+// LibTorch hands out its streams in turn, the first again after the last: who has one is kept here.
+constexpr int kStreamsOfLibTorch = 32;
+struct Streams {
+  Mutex mu;
+  std::map<c10::DeviceIndex, int> made ABSL_GUARDED_BY(mu);
+  std::map<c10::DeviceIndex, std::vector<c10::Stream>> free ABSL_GUARDED_BY(mu);
+};
+Streams& AllStreams() {
+  static Streams& streams = *new Streams();
+  return streams;
+}
+
+c10::Stream TakeStream(const c10::Device& device) {
+  if (!device.is_cuda()) return c10::Stream(c10::Stream::DEFAULT, device);
+  Streams& streams = AllStreams();
+  MutexLock lock(&streams.mu);
+  std::vector<c10::Stream>& free = streams.free[device.index()];
+  if (free.empty()) {
+    TORCH_CHECK(streams.made[device.index()]++ < kStreamsOfLibTorch, "more than ", kStreamsOfLibTorch,
+                " networks at a time on one GPU: give the worker fewer --threads");
+    return c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()).unwrap();
+  }
+  const c10::Stream stream = free.back();
+  free.pop_back();
+  return stream;
+}
+
 }  // namespace
 
 bool LibTorchHasCuda() { return true; }
@@ -33,9 +61,13 @@ std::vector<std::string> GpuNames() {
   return names;
 }
 
-c10::Stream NewStream(const c10::Device& device) {
-  if (!device.is_cuda()) return c10::Stream(c10::Stream::DEFAULT, device);
-  return c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()).unwrap();
+DeviceStream::DeviceStream(const c10::Device& device) : stream_(TakeStream(device)) {}
+
+DeviceStream::~DeviceStream() {
+  if (!stream_.device().is_cuda()) return;
+  Streams& streams = AllStreams();
+  MutexLock lock(&streams.mu);
+  streams.free[stream_.device_index()].push_back(stream_);
 }
 
 struct RepeatedWork::Graph {

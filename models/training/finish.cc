@@ -53,7 +53,7 @@ bool TrainingRun::UsedGpu(const DensityTree& tree) const {
 absl::Status TrainingRun::LogProbOfMember(int64_t member, absl::Span<double> log_q) const {
   const DensityTree& tree = trees_[member];
   if (tree.kind == DensityTree::Kind::kFlow && UsedGpu(tree)) {
-    return DeviceLogProb(tree.flow, hooks_->device.cuda(), data_.theta, log_q, hooks_->stop);
+    return DeviceLogProb(tree.flow, hooks_->device.gpu, data_.theta, log_q, hooks_->stop);
   }
   return MakeDensity(tree)->LogProb(data_.theta, log_q, hooks_->stop);
 }

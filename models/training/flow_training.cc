@@ -63,7 +63,7 @@ absl::StatusOr<Plan> FlowTraining::TrainOne(const FlowTask& task, double share) 
   ABSL_ASSIGN_OR_RETURN(Plan plan, ChooseColumns(*task.data, task.train, task.spec, shape.kind, fit));
   const FlowNetwork network(shape, options.seed, turn_.member);
   const TrainingDevice& device = states_.hooks().device;
-  if (UsesGpu(device, network.num_weights(), options.batch_size)) options.autograd_device = device.cuda();
+  if (UsesGpu(device, network.num_weights(), options.batch_size)) options.autograd_device = device.gpu;
   ABSL_ASSIGN_OR_RETURN(MemberState state, states_.Get(path, StartMember(network, options)));
   if (!state.finished) {
     ABSL_ASSIGN_OR_RETURN(const LoopRows train, ToLayerSpace(plan, *task.data, task.train));
