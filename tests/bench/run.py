@@ -20,6 +20,8 @@ import sys
 
 import machine
 import tables
+from cases import Cases
+from targets import targets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("density", "training", "serving", "load", "scaling", "device")
@@ -62,8 +64,8 @@ def main():
             result["programs"][name] = run_program(program, arguments.out, arguments.quick)
         except (OSError, RuntimeError, ValueError) as failure:
             failures.append(str(failure))
-    cases = tables.Cases(result["programs"])
-    result["targets"] = tables.targets(cases)
+    cases = Cases(result["programs"])
+    result["targets"] = targets(cases, arguments.quick)
     result["figures"] = tables.figures(cases)
     (arguments.out / "bench.json").write_text(json.dumps(result, indent=1))
 

@@ -77,7 +77,9 @@ void MustBeFine(const grpc::Status& status) {
   if (!status.ok()) Die(status.error_message());
 }
 
-// A server with many models.
+constexpr int kPage = 10;
+
+// A server with many models, ten at least.
 class Registry {
  public:
   explicit Registry(int64_t size) : size_(size), channel_(Connect(server_.address())) {
@@ -114,9 +116,7 @@ class Registry {
   void ListModels(int64_t) { ListPage(""); }
   // The page in the middle of the list.
   void ListModelsMiddle(int64_t) {
-    if (middle_.empty()) {
-      for (int64_t pages = 0; pages == 0 || pages < size_ / 10 / 2; ++pages) middle_ = ListPage(middle_);
-    }
+    for (; pages_passed_ < size_ / kPage / 2; ++pages_passed_) middle_ = ListPage(middle_);
     ListPage(middle_);
   }
   void ListVersions(int64_t i) {
@@ -151,12 +151,12 @@ class Registry {
   std::string ListPage(const std::string& token) {
     v1::ListModelsRequest request;
     request.set_parent("projects/bench");
-    request.set_page_size(10);
+    request.set_page_size(kPage);
     request.set_page_token(token);
     v1::ListModelsResponse response;
     grpc::ClientContext context;
     MustBeFine(models_->ListModels(&context, request, &response));
-    if (response.models_size() > 10) Die("a page is longer than it was asked to be");
+    if (response.models_size() != kPage) Die("a page is not as long as it was asked to be");
     return response.next_page_token();
   }
 
@@ -165,7 +165,8 @@ class Registry {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::ModelService::Stub> models_ = v1::ModelService::NewStub(channel_);
   const std::unique_ptr<v1::InferenceService::Stub> inference_ = v1::InferenceService::NewStub(channel_);
-  std::string middle_;  // token of the page
+  int64_t pages_passed_ = 0;
+  std::string middle_;  // token of the page after these
   double import_milliseconds_ = 0;
 };
 
