@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "models/plan/fused/gradient_kernels.h"
 #include "models/plan/fused/kernels.h"
 #include "models/plan/gradient.h"
 #include "models/plan/interpreter.h"
 #include "models/plan/row_status.h"
+#include "models/random.h"
 #include "models/scratch.h"
 #include "proto/support/status_macros.h"
 
@@ -83,10 +86,37 @@ bool IsTrusted(double log_prob) { return log_prob < kInfinity; }
 
 }  // namespace
 
-FusedPlan::FusedPlan(const Plan& plan)
+// Rounding is amplified by sharp networks, one layer after the other; how much is simplest to try.
+FusedPlan::Packed FusedPlan::ChoosePrecision(const Plan& plan) {
+  constexpr int64_t kRows = 256;
+  constexpr double kMostLost = 1e-6;  // a tenth of what is promised, for rows rarer than one in 256
+  if (!FitsFloat32(plan)) return PackedPlan<double>(plan);
+  const FusedPlan wide(plan, PackedPlan<double>(plan));
+  const FusedPlan narrow(plan, PackedPlan<float>(plan));
+  std::vector<double> u(kRows * plan.d());
+  std::vector<double> theta(u.size());
+  std::vector<double> in_float64(kRows);
+  std::vector<double> in_float32(kRows);
+  RandomStream(0, RandomPurpose::kSample).Uniforms(0, kRows, plan.d(), u.data());
+  const StopToken never;
+  if (!wide.Inverse(u, absl::MakeSpan(theta), never).ok() ||
+      !wide.LogProb(theta, absl::MakeSpan(in_float64), never).ok() ||
+      !narrow.LogProb(theta, absl::MakeSpan(in_float32), never).ok()) {
+    return wide.packed_;
+  }
+  for (int64_t i = 0; i < kRows; ++i) {
+    const double most = kMostLost * std::max(1.0, std::abs(in_float64[i]));
+    if (in_float32[i] != in_float64[i] && !(std::abs(in_float32[i] - in_float64[i]) <= most)) return wide.packed_;
+  }
+  return narrow.packed_;
+}
+
+FusedPlan::FusedPlan(const Plan& plan) : FusedPlan(plan, ChoosePrecision(plan)) {}
+
+FusedPlan::FusedPlan(const Plan& plan, Packed packed)
     : plan_(plan),
       maps_(plan.columns),
-      packed_(FitsFloat32(plan) ? Packed(PackedPlan<float>(plan)) : Packed(PackedPlan<double>(plan))),
+      packed_(std::move(packed)),
       scratch_bytes_(std::visit([](const auto& packed) { return MemoryBytes<KernelMemory>(packed); }, packed_)),
       gradient_scratch_bytes_(
           std::visit([](const auto& packed) { return MemoryBytes<GradientMemory>(packed); }, packed_)) {}

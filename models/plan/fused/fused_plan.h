@@ -17,7 +17,8 @@
 namespace creamery {
 
 // Immutable; safe to use from any number of threads. Functions are those of interpreter.h, and agree with it to
-// 1e-5 max(1, |log p|) on rows drawn from the plan. Bit-identical whatever n, the thread and the instruction set, of
+// 1e-5 max(1, |log p|) on rows drawn from the plan: a plan whose networks lose more in float32 gets float64, which is
+// found out when this is made, on rows drawn from it. Bit-identical whatever n, the thread and the instruction set, of
 // those with a fused multiply-add. No memory is allocated once a thread has answered a question of the same sort.
 class FusedPlan {
  public:
@@ -35,9 +36,13 @@ class FusedPlan {
 
   // Beside the plan's own.
   int64_t memory_bytes() const;
+  // Whether the networks are computed in float32.
+  bool is_float32() const { return std::holds_alternative<PackedPlan<float>>(packed_); }
 
  private:
   using Packed = std::variant<PackedPlan<float>, PackedPlan<double>>;
+  FusedPlan(const Plan& plan, Packed packed);
+  static Packed ChoosePrecision(const Plan& plan);
 
   struct Tile {
     int64_t row;    // the first

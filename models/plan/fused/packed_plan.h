@@ -7,8 +7,9 @@
 // each, in both shapes. Units lie in the order of their degrees, so what a unit sees is a prefix of the inputs.
 //
 // The state between layers is float64 and in the order of the columns; only the inputs of a network are in the order
-// of its positions. Networks are float32 (T = float) for affine layers, float64 (T = double) for splines: a rounding of
-// 1e-7 in a raw number moves a knot by as much, and next to a bin of width w that counts as 1e-7 / w.
+// of its positions. Networks are float32 (T = float) where that is precise enough, or float64 (T = double): always for
+// splines, where a rounding of 1e-7 in a raw number moves a knot by as much, which counts as 1e-7 / w next to a bin of
+// width w.
 #ifndef CREAMERY_MODELS_PLAN_FUSED_PACKED_PLAN_H_
 #define CREAMERY_MODELS_PLAN_FUSED_PACKED_PLAN_H_
 
