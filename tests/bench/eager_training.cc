@@ -44,7 +44,7 @@ EagerTraining::EagerTraining(absl::Span<const AutoregressiveLayer> layers) {
           hidden ? HiddenMask(below, from.degrees[k]) : OutputMask(below, d, from.outputs_per_position());
       if (hidden) below = from.degrees[k];
       const Linear& linear = from.network[k];
-      const at::IntArrayRef shape = {linear.out, linear.in};
+      const std::vector<int64_t> shape = {linear.out, linear.in};
       layer.network.push_back({FloatTensor(linear.weight).view(shape),
                                FloatTensor({mask.begin(), mask.end()}).view(shape), FloatTensor(linear.bias)});
     }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "models/estimator.h"
 #include "models/families.h"
 #include "models/plan/column_map.h"
+#include "models/plan/masks.h"
 #include "models/random.h"
 #include "models/training/box_spline.h"
 #include "models/training/column_choice.h"
@@ -99,10 +101,9 @@ int64_t StepMultiplyAdds(const Problem& problem) {
   Plan plan;
   plan.columns.resize(problem.y.size(1));
   plan.layers = problem.network.layers();
-  const int64_t forward = MultiplyAdds(plan);
-  plan.layers.resize(1);
-  plan.layers[0].degrees.resize(1);
-  return (3 * forward - MultiplyAdds(plan)) * problem.rows();
+  const std::vector<uint8_t> first =
+      HiddenMask(InputDegrees(problem.y.size(1), 0), problem.network.layers()[0].degrees[0]);
+  return (3 * MultiplyAdds(plan) - std::accumulate(first.begin(), first.end(), int64_t{0})) * problem.rows();
 }
 
 void AddSteps(Kind kind, int64_t d, int64_t rows) {
@@ -227,15 +228,7 @@ void Run() {
   at::set_num_threads(1);
   benchmark::AddCustomContext("libtorch", TORCH_VERSION);
   benchmark::AddCustomContext("blas", BlasLibrary());
-  benchmark::AddCustomContext("highway", HighwayVersion());
-  benchmark::AddCustomContext("vectors", VectorInstructions());
-  Case("peak/multiply_adds", [](benchmark::State& state) {
-    int64_t count = 0;
-    float sink = 0.25f;
-    for (auto _ : state) count += MultiplyAddBurst(1000, &sink);
-    benchmark::DoNotOptimize(sink);
-    state.counters["per_second"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsRate);
-  });
+  AddPeakCases();
   for (const Kind kind : {Kind::kAffine, Kind::kSpline}) {
     for (const int64_t d : Quick() ? std::vector<int64_t>{6} : std::vector<int64_t>{6, 30}) {
       for (const int64_t rows : {128, 1024}) AddSteps(kind, d, rows);
