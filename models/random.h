@@ -37,7 +37,7 @@ class RandomStream {
   double Uniform(uint64_t index, uint32_t sub = 0) const;
   // Standard normal, by inversion.
   double Normal(uint64_t index, uint32_t sub = 0) const;
-  // Uniform(first + i, j) for i < rows, j < d, the same bits, some ten times faster. out: (rows, d).
+  // Uniform(first + i, j) for i < rows, j < d, the same bits, some six times faster. out: (rows, d).
   void Uniforms(uint64_t first, int64_t rows, int64_t d, double* out) const;
   // A permutation of 0..n-1; `index` tells permutations apart.
   std::vector<int64_t> Permutation(int64_t n, uint64_t index) const;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "models/plan/fused/backward_products_inl.h"
 #include "models/plan/fused/math_inl.h"
 #include "models/plan/fused/products_inl.h"
 #include "models/training/fused_layout.h"
@@ -17,13 +18,11 @@ HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
-// Accumulators that stay in registers: kUnits units of a linear map times kWidth vectors of rows, or units times units
-// where rows are summed over.
-constexpr int kWidth = kManyRegisters ? 4 : 2;
+// Where rows are summed over, sums of kSide units times kSide units stay in registers.
 constexpr int kSide = kManyRegisters ? 4 : 2;
 constexpr int64_t kSumLanes = 16;  // rows are summed lane by lane, then over these lanes
 constexpr int64_t kParts = kSumLanes / kLanes;
-static_assert(kTileRows % (kWidth * kLanes) == 0 && kTileRows % kSumLanes == 0, "vectors divide a tile");
+static_assert(kTileRows % kSumLanes == 0, "vectors divide a tile");
 
 // out = weight in + bias, through tanh for hidden units.
 template <bool kTanh>
@@ -32,55 +31,13 @@ HWY_INLINE void ForwardProduct(const FusedLinear& linear, const float* weights, 
   ForwardProduct<kTanh, kTileRows>(map, 0, linear.out, in, out);
 }
 
-// Inputs begin..begin + kBlock - 1 of BackwardProduct, those beyond `last` computed again as the last.
-template <bool kHidden, int kBlock>
-HWY_INLINE void BackwardBlock(const FusedLinear& linear, int64_t begin, int64_t last, const float* weights,
-                              const float* HWY_RESTRICT delta_out, const float* HWY_RESTRICT hidden,
-                              float* HWY_RESTRICT delta_in) {
-  const int64_t viewer = linear.viewer[begin];
-  int64_t unit[kBlock];
-  for (int u = 0; u < kBlock; ++u) unit[u] = std::min(begin + u, last);
-  for (int64_t lane = 0; lane < kTileRows; lane += kWidth * kLanes) {
-    Vector sum[kBlock][kWidth];
-    for (int u = 0; u < kBlock; ++u) {
-      for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::Zero(Lanes());
-    }
-    const float* y = delta_out + viewer * kTileRows + lane;
-    const float* row = weights + linear.weight + viewer * linear.in;
-    for (int64_t o = viewer; o < linear.out; ++o, y += kTileRows, row += linear.in) {
-      Vector value[kWidth];
-      for (int v = 0; v < kWidth; ++v) value[v] = Load(y + v * kLanes);
-      for (int u = 0; u < kBlock; ++u) {
-        const Vector w = Number(row[unit[u]]);
-        for (int v = 0; v < kWidth; ++v) sum[u][v] = hn::MulAdd(w, value[v], sum[u][v]);
-      }
-    }
-    for (int u = 0; u < kBlock && begin + u <= last; ++u) {
-      const int64_t at = unit[u] * kTileRows + lane;
-      for (int v = 0; v < kWidth; ++v) {
-        float* to = delta_in + at + v * kLanes;
-        if (kHidden) {
-          const Vector h = Load(hidden + at + v * kLanes);
-          Store(hn::Mul(sum[u][v], hn::NegMulAdd(h, h, Number(1))), to);
-        } else {
-          Store(hn::Add(sum[u][v], Load(to)), to);
-        }
-      }
-    }
-  }
-}
-
 // delta_in = weight^T delta_out, times 1 - hidden^2 where the inputs are hidden units, added to what is there where
 // they are not.
 template <bool kHidden>
 HWY_INLINE void BackwardProduct(const FusedLinear& linear, const float* weights, const float* delta_out,
                                 const float* hidden, float* delta_in) {
-  int64_t i = 0;
-  for (; linear.in - i > 2; i += kUnits) {
-    const int64_t last = std::min(i + kUnits, linear.in) - 1;
-    BackwardBlock<kHidden, kUnits>(linear, i, last, weights, delta_out, hidden, delta_in);
-  }
-  if (i < linear.in) BackwardBlock<kHidden, 2>(linear, i, linear.in - 1, weights, delta_out, hidden, delta_in);
+  const MaskedAdjoint<float> map = {linear.in, linear.out, weights + linear.weight, linear.viewer.data()};
+  BackwardProduct<kHidden ? Below::kHidden : Below::kInput, kTileRows>(map, delta_out, hidden, delta_in);
 }
 
 // Sums over 16 lanes, of several vectors at once. 16 lanes become 4, number j being (j + j+8) + (j+4 + j+12), and these

@@ -16,13 +16,27 @@ HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
+// A masked linear map seen from its outputs, wherever its numbers lie. Borrowed.
+template <typename T>
+struct MaskedAdjoint {
+  int64_t in;
+  int64_t out;
+  const T* weight;        // (out, in); what the mask forbids is 0
+  const int64_t* viewer;  // (in): input i is seen by outputs [viewer[i], out); non-decreasing
+};
+
+template <typename T>
+HWY_INLINE MaskedAdjoint<T> AdjointOf(const PackedMap<T>& map) {
+  return {map.in, map.out, map.weight.data(), map.viewer.data()};
+}
+
 // What is below a linear map: hidden units, whose tanh is to be gone through (times 1 - hidden^2), or inputs, to whose
 // delta the map's is added.
 enum class Below { kHidden, kInput };
 
 // Inputs begin..begin + kBlock - 1 of BackwardProduct, those beyond `last` computed again as the last.
 template <Below kBelow, int kRows, int kBlock, typename T>
-HWY_INLINE void BackwardBlock(const PackedMap<T>& map, int64_t begin, int64_t last, const T* HWY_RESTRICT delta_out,
+HWY_INLINE void BackwardBlock(const MaskedAdjoint<T>& map, int64_t begin, int64_t last, const T* HWY_RESTRICT delta_out,
                               const T* HWY_RESTRICT hidden, T* HWY_RESTRICT delta_in) {
   const LanesOf<T> lanes;
   constexpr int64_t kLanesT = kLanesOf<T>;
@@ -36,7 +50,7 @@ HWY_INLINE void BackwardBlock(const PackedMap<T>& map, int64_t begin, int64_t la
       for (int v = 0; v < kVectors; ++v) sum[u][v] = hn::Zero(lanes);
     }
     const T* y = delta_out + viewer * kRows + lane;
-    const T* row = map.weight.data() + viewer * map.in;
+    const T* row = map.weight + viewer * map.in;
     for (int64_t o = viewer; o < map.out; ++o, y += kRows, row += map.in) {
       VectorOf<T> value[kVectors];
       for (int v = 0; v < kVectors; ++v) value[v] = hn::Load(lanes, y + v * kLanesT);
@@ -61,7 +75,7 @@ HWY_INLINE void BackwardBlock(const PackedMap<T>& map, int64_t begin, int64_t la
 
 // Points in lanes: arrays are (unit, kRows). `hidden`: the values of hidden units below, or null.
 template <Below kBelow, int kRows, typename T>
-HWY_INLINE void BackwardProduct(const PackedMap<T>& map, const T* delta_out, const T* hidden, T* delta_in) {
+HWY_INLINE void BackwardProduct(const MaskedAdjoint<T>& map, const T* delta_out, const T* hidden, T* delta_in) {
   int64_t i = 0;
   for (; map.in - i > 2; i += kUnits) {
     const int64_t last = std::min(i + kUnits, map.in) - 1;
@@ -76,7 +90,7 @@ HWY_INLINE void BackwardLanes(const PackedMap<T>& map, int64_t lane, const T* HW
                               const T* HWY_RESTRICT hidden, T* HWY_RESTRICT delta_in) {
   const LanesOf<T> lanes;
   constexpr int64_t kLanesT = kLanesOf<T>;
-  constexpr int kVectors = static_cast<int>(kLines * map.kPerVector / kLanesT);
+  constexpr int kVectors = static_cast<int>(kLines * PackedMap<T>::kPerVector / kLanesT);
   VectorOf<T> sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = hn::Zero(lanes);
   const int64_t viewer = map.viewer[lane];

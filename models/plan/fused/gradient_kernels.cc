@@ -109,12 +109,13 @@ HWY_INLINE void LayerBackward(const PackedPlan<T>& plan, size_t l, GradientMemor
   for (size_t h = 0; h + 2 < layer.network.size(); ++h) hidden += layer.network[h].out * kRows;
   for (size_t h = layer.network.size() - 1; h > 0; --h) {
     T* delta = memory.hidden_adjoint[h % 2];
-    BackwardProduct<Below::kHidden, kRows>(layer.network[h], above, hidden, delta);
+    BackwardProduct<Below::kHidden, kRows>(AdjointOf(layer.network[h]), above, hidden, delta);
     above = delta;
     if (h > 1) hidden -= layer.network[h - 2].out * kRows;
   }
   std::fill(memory.input_adjoint, memory.input_adjoint + plan.d * kRows, T{0});
-  BackwardProduct<Below::kInput, kRows>(layer.network[0], above, static_cast<const T*>(nullptr), memory.input_adjoint);
+  BackwardProduct<Below::kInput, kRows>(AdjointOf(layer.network[0]), above, static_cast<const T*>(nullptr),
+                                        memory.input_adjoint);
   for (int64_t i = 0; i < plan.d; ++i) {
     double* adjoint = memory.adjoint + layer.order[i] * kRows;
     for (int64_t lane = 0; lane < kRows; lane += kLanes64) {

@@ -21,7 +21,7 @@ template <bool kTanh, int kLines, typename T>
 HWY_INLINE void LaneSums(const PackedMap<T>& map, int64_t lane, const T* HWY_RESTRICT in, T* HWY_RESTRICT out) {
   const LanesOf<T> lanes;
   constexpr int64_t kLanesT = kLanesOf<T>;
-  constexpr int kVectors = static_cast<int>(kLines * map.kPerVector / kLanesT);
+  constexpr int kVectors = static_cast<int>(kLines * PackedMap<T>::kPerVector / kLanesT);
   VectorOf<T> sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = hn::Load(lanes, map.lane_bias.data() + lane + v * kLanesT);
   int64_t seen = 0;  // what the others do not see has weight 0
