@@ -17,7 +17,8 @@ namespace creamery {
 namespace {
 
 // Methods that change nothing, or that a request id makes safe to repeat. gRPC repeats them by itself, and only when
-// the answer is UNAVAILABLE; streams of rows are repeated by UploadRows, which knows what was sent.
+// the answer is UNAVAILABLE. Streams of rows are repeated by UploadRows and LogProbStream, which know what was sent,
+// and questions by Ask.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [
     {"service": "creamery.v1.ProjectService"},
@@ -95,13 +96,16 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const std::string& 
     credentials = grpc::SslCredentials(ssl);
   }
   grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // A restarted server is found again within seconds, not minutes.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  grpc::ChannelArguments for_questions = arguments;
+  for_questions.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  connection->questions = v1::InferenceService::NewStub(grpc::CreateCustomChannel(address, credentials, for_questions));
+  arguments.SetServiceConfigJSON(kServiceConfig);
   const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(address, credentials, arguments);
   connection->projects = v1::ProjectService::NewStub(channel);
   connection->datasets = v1::DatasetService::NewStub(channel);

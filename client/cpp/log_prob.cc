@@ -28,7 +28,7 @@ absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std:
     request.set_model(version_->name());
     SetPoints(theta, d, request.mutable_theta());
     ABSL_ASSIGN_OR_RETURN(const v1::LogProbResponse response,
-                          connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogProb, request));
+                          connection_->Ask(&v1::InferenceService::Stub::LogProb, request));
     ABSL_RETURN_IF_ERROR(AppendLogProb(request, response, n, d, &answer));
     return answer;
   }

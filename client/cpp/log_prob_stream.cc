@@ -59,7 +59,7 @@ void LogProbStream::Impl::HangUp() {
 
 void LogProbStream::Impl::Dial() {
   context_ = connection_->NewStreamContext();
-  stream_ = connection_->inference->LogProbStream(context_.get());
+  stream_ = connection_->questions->LogProbStream(context_.get());
   for (const std::unique_ptr<Request>& request : under_way_) {
     // The first message of a call says which version answers.
     request->mutable_question()->set_model(request == under_way_.front() ? version_ : "");

@@ -100,7 +100,7 @@ absl::StatusOr<Answer> Model::LogLikelihood(absl::Span<const double> theta, cons
   request.set_precision(options.precision);
   const auto ask = [&](absl::Span<const double> piece, int64_t d) {
     SetPoints(piece, d, request.mutable_theta());
-    auto response = connection_->Call(*connection_->inference, &v1::InferenceService::Stub::LogLikelihood, request);
+    auto response = connection_->Ask(&v1::InferenceService::Stub::LogLikelihood, request);
     if (response.ok()) error = response->log_evidence_error();
     return response;
   };
@@ -120,7 +120,7 @@ absl::StatusOr<Answer> Model::PriorTransform(absl::Span<const double> u, double 
   request.set_precision(precision);
   const auto ask = [&](absl::Span<const double> piece, int64_t d) {
     SetPoints(piece, d, request.mutable_u());
-    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::PriorTransform, request);
+    return connection_->Ask(&v1::InferenceService::Stub::PriorTransform, request);
   };
   const int64_t d = NumColumns({});
   return InPieces("u", u, d, d, ask, [](const v1::PriorTransformResponse& r) -> const v1::Array& { return r.theta(); });
@@ -135,7 +135,7 @@ absl::StatusOr<Answer> Model::InversePriorTransform(absl::Span<const double> the
   for (const std::string& column : columns) request.add_columns(column);
   const auto ask = [&](absl::Span<const double> piece, int64_t d) {
     SetPoints(piece, d, request.mutable_theta());
-    return connection_->Call(*connection_->inference, &v1::InferenceService::Stub::InversePriorTransform, request);
+    return connection_->Ask(&v1::InferenceService::Stub::InversePriorTransform, request);
   };
   const int64_t d = NumColumns(columns);
   return InPieces("theta", theta, d, d, ask,
