@@ -32,7 +32,7 @@ HOME = REPOSITORY / "build" / "bench-packages"
 # Virtual environment, what is installed into it, options of the subject, epochs of a training to its end.
 SUBJECTS = {
     "creamery": ("creamery", {"members": 4}, None),
-    "creamery, 2 members": ("creamery", {"members": 2}, None),
+    "creamery, mixture of 10": ("creamery", {"members": 10, "answer": "member_mixture"}, None),
     "zuko": ("torch", {}, 1000),
     "nflows": ("torch", {}, 1000),
     "sbi": ("torch", {}, 1000),
@@ -76,7 +76,7 @@ class Subject:
         if refused.is_file() or not python.is_file():
             self.failure = refused.read_text() if refused.is_file() else "not installed: run `compare.py install`"
             return
-        module = {"creamery, 2 members": "creamery"}.get(name, name.replace(" ", ""))
+        module = name.split(",")[0].replace(" ", "")
         self.log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             [str(python), str(HERE / "child.py"), module, json.dumps(options)],
@@ -210,7 +210,7 @@ def main():
     given = parser.parse_args()
     if given.what == "install":
         return install()
-    names = [name for name in given.only if given.what == "training" or name != "creamery, 2 members"]
+    names = [name for name in given.only if given.what == "training" or "mixture" not in name]
     subjects = [Subject(name, given.bin_dir.resolve()) for name in names]
     try:
         result = speed(subjects, given.rounds) if given.what == "speed" else training(list(subjects))

@@ -13,10 +13,9 @@ NAMES = ["a", "b", "c", "d", "e", "f"]
 
 
 class Subject:
-    note = "MAF 6 x (50, 50), tanh, over gRPC; 4 members, of which the best answers"
-
-    def __init__(self, rows, held_out, members=4):
-        self._held_out, self._members = held_out, members
+    def __init__(self, rows, held_out, **options):
+        self.note = f"MAF 6 x (50, 50), tanh, over gRPC, {options}"
+        self._held_out, self._options = held_out, options
         self._folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self._folder.name)
         binary = pathlib.Path(os.environ["CREAMERY_BIN_DIR"]) / "creamery-server"
@@ -40,8 +39,8 @@ class Subject:
         self._trainings += 1
         start = time.perf_counter()
         data = self._client.datasets.upload(f"bench/rows-{self._trainings}", self._rows, names=NAMES)
-        options = {} if max_epochs is None else {"max_epochs": max_epochs}
-        spec = creamery.MAF(transforms=6, hidden_units=[50, 50], members=self._members, seed=1, **options)
+        options = self._options if max_epochs is None else {**self._options, "max_epochs": max_epochs}
+        spec = creamery.MAF(transforms=6, hidden_units=[50, 50], seed=1, **options)
         self._model = self._client.train("bench/maf", data, spec).result()
         seconds = time.perf_counter() - start
         return [(seconds, float(self._model.log_prob(self._held_out).mean()))]
