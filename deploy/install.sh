@@ -18,12 +18,12 @@ test_packages=(python3 python3-venv python3-pip openssl)
 case $version in
   12)
     test_packages+=(clang-format-14)
-    run_packages=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libsqlite3-0 libssl3)
-    worker_packages=(libtorch1.13 libopenblas0-serial libhwy1)
+    run_packages=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libsqlite3-0 libssl3 libhwy1)
+    worker_packages=(libtorch1.13 libopenblas0-serial)
     ;;
   13)
-    run_packages=(ca-certificates libgrpc++1.51t64 libprotobuf32t64 libabsl20240722 libsqlite3-0 libssl3t64)
-    worker_packages=(libtorch2.6 libopenblas0-serial libhwy1t64)
+    run_packages=(ca-certificates libgrpc++1.51t64 libprotobuf32t64 libabsl20240722 libsqlite3-0 libssl3t64 libhwy1t64)
+    worker_packages=(libtorch2.6 libopenblas0-serial)
     ;;
   *)
     echo "install.sh: this is ${PRETTY_NAME:-an unknown system}; Debian 12 and 13 are supported" >&2

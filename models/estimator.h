@@ -50,6 +50,9 @@ class Density {
   // The same density with networks computed in float64, several times slower: what the faster answers are held
   // against. This density itself where it knows no other arithmetic. Cheap; this must outlive the answer.
   virtual std::unique_ptr<const Density> InDoublePrecision() const;
+
+  // Bytes of memory it holds for speed, beside the numbers it was made of.
+  virtual int64_t prepared_bytes() const { return 0; }
 };
 
 // A trained model in memory.

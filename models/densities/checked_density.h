@@ -35,6 +35,7 @@ class CheckedDensity final : public Density {
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
   std::unique_ptr<const Density> InDoublePrecision() const override;
+  int64_t prepared_bytes() const override { return density_->prepared_bytes(); }
 
  private:
   CheckedDensity(std::shared_ptr<const Density> density, std::vector<Bounds> bounds, std::vector<std::string> names)

@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<DensityEstimator>> DensityEstimator::Create(v1::M
     }
     bytes += member.memory_bytes();
     densities.push_back(MakeDensity(std::move(member)));
+    bytes += densities.back()->prepared_bytes();
     estimator->owned_.push_back(std::make_unique<CheckedDensity>(densities.back(), signature));
     estimator->members_.push_back(estimator->owned_.back().get());
   }

@@ -31,6 +31,7 @@ class FlowDensity final : public Density {
                                  const StopToken& stop) const override;
   // By the interpreter.
   std::unique_ptr<const Density> InDoublePrecision() const override;
+  int64_t prepared_bytes() const override { return fused_.memory_bytes(); }
 
  private:
   const Plan plan_;

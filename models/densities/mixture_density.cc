@@ -205,4 +205,10 @@ std::unique_ptr<const Density> MixtureDensity::InDoublePrecision() const {
   return std::make_unique<MixtureDensity>(std::move(children), weight_);
 }
 
+int64_t MixtureDensity::prepared_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& child : children_) bytes += child->prepared_bytes();
+  return bytes;
+}
+
 }  // namespace creamery

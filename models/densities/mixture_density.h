@@ -31,6 +31,7 @@ class MixtureDensity final : public Density {
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
   std::unique_ptr<const Density> InDoublePrecision() const override;
+  int64_t prepared_bytes() const override;
 
  private:
   int64_t size() const { return static_cast<int64_t>(children_.size()); }

@@ -140,4 +140,10 @@ std::unique_ptr<const Density> ProductDensity::InDoublePrecision() const {
   return std::make_unique<ProductDensity>(std::move(children), columns_);
 }
 
+int64_t ProductDensity::prepared_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& child : children_) bytes += child->prepared_bytes();
+  return bytes;
+}
+
 }  // namespace creamery

@@ -28,6 +28,7 @@ class ProductDensity final : public Density {
   absl::Status ContractedLogProb(absl::Span<const double> theta, double temperature, absl::Span<double> log_prob,
                                  const StopToken& stop) const override;
   std::unique_ptr<const Density> InDoublePrecision() const override;
+  int64_t prepared_bytes() const override;
 
  private:
   // Calls ask(k, columns of child k of a block of rows, the block's first row, its number of rows).

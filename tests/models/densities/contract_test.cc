@@ -37,9 +37,10 @@ class DensityContractTest : public ::testing::TestWithParam<NamedTree> {
     EXPECT_THAT(density_->PriorTransform(u_, absl::MakeSpan(theta_), StopToken()), IsOk());
   }
 
-  std::vector<double> LogProbOf(const std::vector<double>& theta) const {
+  std::vector<double> LogProbOf(const std::vector<double>& theta) const { return LogProbOf(*density_, theta); }
+  std::vector<double> LogProbOf(const Density& density, const std::vector<double>& theta) const {
     std::vector<double> log_prob(theta.size() / d_);
-    EXPECT_THAT(density_->LogProb(theta, absl::MakeSpan(log_prob), StopToken()), IsOk());
+    EXPECT_THAT(density.LogProb(theta, absl::MakeSpan(log_prob), StopToken()), IsOk());
     return log_prob;
   }
   std::vector<double> Row(const std::vector<double>& rows, int64_t i) const {
@@ -80,12 +81,33 @@ TEST_P(DensityContractTest, TheInverseFindsAPointThatLeadsBack) {
   }
 }
 
-TEST_P(DensityContractTest, GradientAgreesWithDifferencesAndKeepsTheBitsOfLogProb) {
-  std::vector<double> log_prob(kRows);
-  std::vector<double> gradient(kRows * d_);
+TEST_P(DensityContractTest, AnswersAreThoseOfDoublePrecisionToRounding) {
+  const std::unique_ptr<const Density> exact = density_->InDoublePrecision();
+  std::vector<double> log_prob(kRows), exact_log_prob(kRows);
+  std::vector<double> gradient(kRows * d_), exact_gradient(kRows * d_);
   ASSERT_THAT(density_->LogProbGradient(theta_, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), StopToken()),
               IsOk());
+  ASSERT_THAT(
+      exact->LogProbGradient(theta_, absl::MakeSpan(exact_log_prob), absl::MakeSpan(exact_gradient), StopToken()),
+      IsOk());
   EXPECT_EQ(log_prob, LogProbOf(theta_));
+  for (int64_t i = 0; i < kRows; ++i) {
+    EXPECT_NEAR(log_prob[i], exact_log_prob[i], 1e-5 * std::max(1.0, std::fabs(exact_log_prob[i]))) << "row " << i;
+    double largest = 1;
+    for (const double slope : Row(exact_gradient, i)) largest = std::max(largest, std::fabs(slope));
+    for (int64_t j = 0; j < d_; ++j) {
+      EXPECT_NEAR(gradient[i * d_ + j], exact_gradient[i * d_ + j], 1e-5 * largest) << "row " << i << ", column " << j;
+    }
+  }
+}
+
+// In double precision: differences would magnify the rounding of float32 networks.
+TEST_P(DensityContractTest, GradientAgreesWithDifferencesAndKeepsTheBitsOfLogProb) {
+  const std::unique_ptr<const Density> exact = density_->InDoublePrecision();
+  std::vector<double> log_prob(kRows);
+  std::vector<double> gradient(kRows * d_);
+  ASSERT_THAT(exact->LogProbGradient(theta_, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), StopToken()), IsOk());
+  EXPECT_EQ(log_prob, LogProbOf(*exact, theta_));
   for (int64_t j = 0; j < d_; ++j) {
     // Rounding leaves 1e-15 / step; the step's own error goes with its square and is told by halving it.
     const auto difference = [&](double fraction) {
@@ -96,8 +118,8 @@ TEST_P(DensityContractTest, GradientAgreesWithDifferencesAndKeepsTheBitsOfLogPro
         above[i * d_ + j] += step;
         below[i * d_ + j] -= step;
       }
-      std::vector<double> high = LogProbOf(above);
-      const std::vector<double> low = LogProbOf(below);
+      std::vector<double> high = LogProbOf(*exact, above);
+      const std::vector<double> low = LogProbOf(*exact, below);
       for (int64_t i = 0; i < kRows; ++i) high[i] = (high[i] - low[i]) / (above[i * d_ + j] - below[i * d_ + j]);
       return high;
     };

@@ -53,6 +53,18 @@ TrainingInput ContractInput(const std::string& family, int d, const std::string&
   return input;
 }
 
+// A plan's weights in the order of FlowNetwork, in float64.
+at::Tensor FlatWeights(const Plan& plan) {
+  std::vector<double> flat;
+  for (const AutoregressiveLayer& layer : plan.layers) {
+    for (const Linear& linear : layer.network) {
+      flat.insert(flat.end(), linear.weight.begin(), linear.weight.end());
+      flat.insert(flat.end(), linear.bias.begin(), linear.bias.end());
+    }
+  }
+  return at::from_blob(flat.data(), {static_cast<int64_t>(flat.size())}, at::kDouble).clone();
+}
+
 // (n, d) rows' y in float64.
 at::Tensor LayerSpace(const Plan& plan, const std::vector<double>& theta, std::vector<double>* map_ladj) {
   const int64_t d = plan.d();
@@ -70,6 +82,45 @@ at::Tensor LayerSpace(const Plan& plan, const std::vector<double>& theta, std::v
   if (plan.whitening.empty()) return y;
   const at::Tensor w = at::from_blob(const_cast<double*>(plan.whitening.data()), {d, d}, at::kDouble);
   return y.matmul(w.t());
+}
+
+// log p of rows by LibTorch in float64: every flow of the tree by its network, what joins them by LibTorch's
+// operations. Kernels, which LibTorch does not know, answer for themselves, in float64 always.
+at::Tensor LogProbByTorch(const DensityTree& tree, const std::vector<double>& theta) {
+  const int64_t d = tree.d();
+  const int64_t n = static_cast<int64_t>(theta.size()) / d;
+  switch (tree.kind) {
+    case DensityTree::Kind::kFlow: {
+      const FlowNetwork network(tree.flow.layers);
+      std::vector<double> map_ladj;
+      const at::Tensor y = LayerSpace(tree.flow, theta, &map_ladj);
+      return network.LogProb(FlatWeights(tree.flow), y) + at::from_blob(map_ladj.data(), {n}, at::kDouble);
+    }
+    case DensityTree::Kind::kKernels: {
+      at::Tensor log_prob = at::empty({n}, at::kDouble);
+      EXPECT_THAT(MakeDensity(tree)->LogProb(theta, absl::MakeSpan(log_prob.data_ptr<double>(), n), StopToken()),
+                  IsOk());
+      return log_prob;
+    }
+    case DensityTree::Kind::kMixture: {
+      std::vector<at::Tensor> terms;
+      for (size_t k = 0; k < tree.children.size(); ++k) {
+        terms.push_back(LogProbByTorch(tree.children[k], theta) + std::log(tree.weight[k]));
+      }
+      return at::logsumexp(at::stack(terms), {0});
+    }
+    case DensityTree::Kind::kProduct:
+      break;
+  }
+  at::Tensor sum = at::zeros({n}, at::kDouble);
+  for (size_t k = 0; k < tree.children.size(); ++k) {
+    std::vector<double> part;
+    for (int64_t i = 0; i < n; ++i) {
+      for (const int64_t column : tree.columns[k]) part.push_back(theta[i * d + column]);
+    }
+    sum = sum + LogProbByTorch(tree.children[k], part);
+  }
+  return sum;
 }
 
 class ContractTest : public testing::TestWithParam<std::tuple<std::string, int, std::string>> {
@@ -93,10 +144,13 @@ class ContractTest : public testing::TestWithParam<std::tuple<std::string, int, 
     ASSERT_THAT(model_->density()->PriorTransform(u_, absl::MakeSpan(theta_), StopToken()), IsOk());
   }
 
-  std::vector<double> LogProb(const Estimator& model, const std::vector<double>& theta) const {
+  std::vector<double> LogProb(const Density& density, const std::vector<double>& theta) const {
     std::vector<double> result(theta.size() / d_);
-    EXPECT_THAT(model.density()->LogProb(theta, absl::MakeSpan(result), StopToken()), IsOk());
+    EXPECT_THAT(density.LogProb(theta, absl::MakeSpan(result), StopToken()), IsOk());
     return result;
+  }
+  std::vector<double> LogProb(const Estimator& model, const std::vector<double>& theta) const {
+    return LogProb(*model.density(), theta);
   }
 
   int d_ = 0;
@@ -117,14 +171,7 @@ class NetworkContractTest : public ContractTest {
     const int64_t member = model_->description().training().answering_member();
     ASSERT_OK_AND_ASSIGN(plan_, ReadPlan(file, MemberPrefix(member)));
     network_ = std::make_unique<FlowNetwork>(ShapeOf(model_->description().spec(), d), 5, member);
-    std::vector<double> flat;
-    for (const AutoregressiveLayer& layer : plan_.layers) {
-      for (const Linear& linear : layer.network) {
-        flat.insert(flat.end(), linear.weight.begin(), linear.weight.end());
-        flat.insert(flat.end(), linear.bias.begin(), linear.bias.end());
-      }
-    }
-    weights_ = at::from_blob(flat.data(), {static_cast<int64_t>(flat.size())}, at::kDouble).clone();
+    weights_ = FlatWeights(plan_);
   }
 
   Plan plan_;
@@ -140,20 +187,26 @@ TEST_P(ContractTest, AnswersAreFiniteRepeatableAndEqualAfterASecondLoad) {
   EXPECT_EQ(first, LogProb(*again, theta_));
 }
 
-TEST_P(NetworkContractTest, InterpreterEqualsLibTorchInFloat64) {
-  std::vector<double> map_ladj;
-  const at::Tensor y = LayerSpace(plan_, theta_, &map_ladj);
-  const at::Tensor log_prob = network_->LogProb(weights_, y);
-  ASSERT_EQ(log_prob.sizes(), (std::vector<int64_t>{200}));
+TEST_P(ContractTest, ServedAnswersAreThoseOfLibTorchInFloat64) {
+  ASSERT_OK_AND_ASSIGN(const Safetensors file, Safetensors::Parse(artifact_));
+  const int64_t member = model_->description().training().answering_member();
+  ASSERT_OK_AND_ASSIGN(const DensityTree tree, ReadDensityTree(file, MemberPrefix(member)));
+  const at::Tensor expected = LogProbByTorch(tree, theta_);
+  ASSERT_EQ(expected.sizes(), (std::vector<int64_t>{200}));
   const std::vector<double> served = LogProb(*model_, theta_);
+  const std::vector<double> exact = LogProb(*model_->density()->InDoublePrecision(), theta_);
   for (int i = 0; i < 200; ++i) {
-    EXPECT_NEAR(served[i], log_prob[i].item<double>() + map_ladj[i], 1e-5 * std::max(1.0, std::abs(served[i])));
+    const double value = expected[i].item<double>();
+    EXPECT_NEAR(served[i], value, 1e-5 * std::max(1.0, std::abs(value))) << "row " << i;
+    EXPECT_NEAR(exact[i], value, 1e-9 * std::max(1.0, std::abs(value))) << "row " << i;
   }
 }
 
 TEST_P(NetworkContractTest, ForwardUndoesTheInverse) {
   std::vector<double> map_ladj;
-  const at::Tensor z = network_->Forward(weights_, LayerSpace(plan_, theta_, &map_ladj)).z;
+  std::vector<double> theta(theta_.size());
+  ASSERT_THAT(model_->density()->InDoublePrecision()->PriorTransform(u_, absl::MakeSpan(theta), StopToken()), IsOk());
+  const at::Tensor z = network_->Forward(weights_, LayerSpace(plan_, theta, &map_ladj)).z;
   ASSERT_EQ(z.sizes(), (std::vector<int64_t>{200, d_}));
   const bool normal = plan_.layers[0].kind == AutoregressiveLayer::Kind::kAffine;
   for (int i = 0; i < 200 * d_; ++i) {
@@ -207,14 +260,17 @@ TEST_P(NetworkContractTest, GradientReachesEveryWeightTheMasksAllow) {
 }
 
 // One-sided differences, which differ at a knot of a spline, where the gradient jumps. Densities of bounded parameters
-// bend sharply next to an edge, so the step follows the distance.
+// bend sharply next to an edge, so the step follows the distance. Differences are those of double precision: they would
+// magnify the rounding of float32.
 TEST_P(ContractTest, GradientIsThatOfFiniteDifferences) {
+  const std::unique_ptr<const Density> exact = model_->density()->InDoublePrecision();
   std::vector<double> log_prob(200);
   std::vector<double> gradient(200 * d_);
   ASSERT_THAT(
       model_->density()->LogProbGradient(theta_, absl::MakeSpan(log_prob), absl::MakeSpan(gradient), StopToken()),
       IsOk());
   EXPECT_EQ(log_prob, LogProb(*model_, theta_));
+  log_prob = LogProb(*exact, theta_);
   for (int j = 0; j < d_; ++j) {
     std::vector<double> above = theta_;
     std::vector<double> below = theta_;
@@ -227,8 +283,8 @@ TEST_P(ContractTest, GradientIsThatOfFiniteDifferences) {
       above[i * d_ + j] += step.back();
       below[i * d_ + j] -= step.back();
     }
-    const std::vector<double> up = LogProb(*model_, above);
-    const std::vector<double> down = LogProb(*model_, below);
+    const std::vector<double> up = LogProb(*exact, above);
+    const std::vector<double> down = LogProb(*exact, below);
     for (int i = 0; i < 200; ++i) {
       const double right = (up[i] - log_prob[i]) / (above[i * d_ + j] - theta_[i * d_ + j]);
       const double left = (log_prob[i] - down[i]) / (theta_[i * d_ + j] - below[i * d_ + j]);
@@ -262,9 +318,11 @@ TEST_P(NetworkContractTest, GradientIsThatOfAutograd) {
   std::vector<double> gradient(200 * d_);
   ASSERT_THAT(model_->density()->LogProbGradient(theta_, absl::MakeSpan(served), absl::MakeSpan(gradient), StopToken()),
               IsOk());
-  for (int i = 0; i < 200 * d_; ++i) {
-    const double expected = theta.grad()[i / d_][i % d_].item<double>();
-    EXPECT_NEAR(gradient[i], expected, 1e-6 * (1 + std::abs(expected)));
+  for (int i = 0; i < 200; ++i) {
+    const double largest = std::max(1.0, theta.grad()[i].abs().max().item<double>());
+    for (int j = 0; j < d_; ++j) {
+      EXPECT_NEAR(gradient[i * d_ + j], theta.grad()[i][j].item<double>(), 1e-5 * largest) << "row " << i;
+    }
   }
 }
 
