@@ -26,9 +26,8 @@ class FusedPlan {
   explicit FusedPlan(const Plan& plan);
 
   absl::Status LogProb(absl::Span<const double> theta, absl::Span<double> log_prob, const StopToken& stop) const;
-  // log_prob: the bits of LogProb. The gradient of affine layers, whose networks are float32, agrees with
-  // PlanLogProbGradient to some 1e-6, at worst 1e-4, of the row's largest derivative, or of 1 if that is more; that of
-  // splines to float64.
+  // log_prob: the bits of LogProb. The gradient agrees with PlanLogProbGradient to some 1e-6, at worst 1e-4, of the
+  // row's largest derivative, or of 1 if that is more, where networks are float32; else to rounding.
   absl::Status LogProbGradient(absl::Span<const double> theta, absl::Span<double> log_prob, absl::Span<double> gradient,
                                const StopToken& stop) const;
   absl::Status Inverse(absl::Span<const double> u, absl::Span<double> theta, const StopToken& stop) const;

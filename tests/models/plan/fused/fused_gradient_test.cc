@@ -64,9 +64,9 @@ class FusedGradientTest : public ::testing::TestWithParam<std::tuple<Kind, int64
   const std::vector<double> theta_ = Rows(plan_, kRows);
 };
 
-// Errors are counted in the largest derivative of the row, or in 1 if that is more. Networks in float32 (affine layers)
-// carry errors of 6e-8 in every sum and of up to 5e-7 in a tanh, whose slope 1 - tanh^2 has twice as much: some tens of
-// them in a derivative make a few 1e-6, and steep layers multiply them, by up to ten for these rows.
+// Errors are counted in the largest derivative of the row, or in 1 if that is more. Networks in float32 carry errors of
+// 6e-8 in every sum and of up to 5e-7 in a tanh, whose slope 1 - tanh^2 has twice as much: some tens of them in a
+// derivative make a few 1e-6, and steep layers multiply them, by up to ten for these rows.
 TEST_P(FusedGradientTest, AgreesWithTheReference) {
   const Answer fused = Fused(plan_, theta_);
   const Answer reference = Reference(plan_, theta_);
