@@ -156,38 +156,16 @@ void AddKernels(int64_t m, int64_t d, int64_t rows) {
   });
 }
 
-void AddPeaks() {
-  Case("peak/multiply_adds", [](benchmark::State& state) {
-    int64_t count = 0;
-    float sink = 0.25f;
-    for (auto _ : state) count += MultiplyAddBurst(1000, &sink);
-    benchmark::DoNotOptimize(sink);
-    state.counters["per_second"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsRate);
-  });
-  Case("peak/tanhs", [](benchmark::State& state) {
-    alignas(64) static float numbers[2048];
-    for (int i = 0; i < 2048; ++i) numbers[i] = 0.002f * static_cast<float>(i - 1024);
-    for (auto _ : state) {
-      TanhBurst(numbers, 2048);
-      benchmark::ClobberMemory();
-    }
-    state.counters["per_second"] =
-        benchmark::Counter(2048 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  });
-}
-
 void Run() {
   at::set_num_threads(1);
   benchmark::AddCustomContext("libtorch", TORCH_VERSION);
   benchmark::AddCustomContext("blas", BlasLibrary());
-  benchmark::AddCustomContext("highway", HighwayVersion());
-  benchmark::AddCustomContext("vectors", VectorInstructions());
 
   const auto maf = std::make_shared<const Flow>(Kind::kAffine, 6);
   const auto nsf = std::make_shared<const Flow>(Kind::kSpline, 6);
   const auto wide = std::make_shared<const Flow>(Kind::kAffine, 26);
   for (const SharedFlow& flow : {maf, nsf, wide}) Compare(*flow);
-  AddPeaks();
+  AddPeakCases();
   if (Quick()) {
     AddLogProb(maf, 16);
     AddGradient(nsf, 16);

@@ -6,7 +6,11 @@
 #include <hwy/foreach_target.h>  // compiles this file once per instruction set
 #include <hwy/highway.h>
 
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
 #include "models/plan/fused/math_inl.h"
+#include "tests/bench/bench_main.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {
@@ -57,19 +61,36 @@ HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(TanhInPlace);
 
 namespace bench {
+namespace {
 
-int64_t MultiplyAddBurst(int64_t rounds, float* sink) { return HWY_DYNAMIC_DISPATCH(MultiplyAdds)(rounds, sink); }
-
-void TanhBurst(float* numbers, int64_t count) { HWY_DYNAMIC_DISPATCH(TanhInPlace)(numbers, count); }
-
-std::string VectorInstructions() {
-  // Lower bits are better instruction sets.
-  const int64_t compiled = HWY_TARGETS & hwy::SupportedTargets();
-  return hwy::TargetName(compiled & -compiled);
+void PeakMultiplyAdds(benchmark::State& state) {
+  int64_t count = 0;
+  float sink = 0.25f;
+  for (auto _ : state) count += HWY_DYNAMIC_DISPATCH(MultiplyAdds)(1000, &sink);
+  benchmark::DoNotOptimize(sink);
+  state.counters["per_second"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsRate);
 }
 
-std::string HighwayVersion() {
-  return std::to_string(HWY_MAJOR) + "." + std::to_string(HWY_MINOR) + "." + std::to_string(HWY_PATCH);
+void PeakTanhs(benchmark::State& state) {
+  constexpr int kCount = 2048;
+  alignas(64) float numbers[kCount];
+  for (int i = 0; i < kCount; ++i) numbers[i] = 0.002f * static_cast<float>(i - kCount / 2);
+  for (auto _ : state) {
+    HWY_DYNAMIC_DISPATCH(TanhInPlace)(numbers, kCount);
+    benchmark::ClobberMemory();
+  }
+  state.counters["per_second"] =
+      benchmark::Counter(kCount * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+}  // namespace
+
+void AddPeakCases() {
+  const int64_t compiled = HWY_TARGETS & hwy::SupportedTargets();
+  benchmark::AddCustomContext("highway", absl::StrCat(HWY_MAJOR, ".", HWY_MINOR, ".", HWY_PATCH));
+  benchmark::AddCustomContext("vectors", hwy::TargetName(compiled & -compiled));  // the lowest bit is the best
+  Case("peak/multiply_adds", PeakMultiplyAdds);
+  Case("peak/tanhs", PeakTanhs);
 }
 
 }  // namespace bench
