@@ -85,7 +85,6 @@ class Blocks : public std::enable_shared_from_this<Blocks> {
 
 absl::Status ForRowBlocks(ComputePool& pool, int64_t rows, absl::Duration cost_per_row,
                           absl::FunctionRef<absl::Status(int64_t begin, int64_t end)> work) {
-  if (rows == 1) return work(0, 1);
   const int64_t block = std::max<int64_t>(1, kBlockTime / std::max(cost_per_row, absl::Nanoseconds(1)));
   const int64_t helpers = std::min<int64_t>(pool.threads() - 1, (rows - 1) / block);
   if (helpers <= 0) return work(0, rows);

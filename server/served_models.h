@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "creamery/v1/precision.pb.h"
 #include "server/model_cache.h"
 #include "server/model_directory.h"
 #include "storage/registry.h"
@@ -49,8 +50,9 @@ class ServedModels {
   ModelCache cache_;
 };
 
-// An estimate of the time `rows` rows take, from the size of the networks: about a nanosecond for every weight.
-absl::Duration EstimatedCost(const Estimator& estimator, int64_t rows);
+// An estimate of the time `rows` rows take on one thread, from the size of what answers.
+absl::Duration EstimatedCost(const Estimator& estimator, int64_t rows,
+                             v1::Precision precision = v1::PRECISION_UNSPECIFIED);
 
 }  // namespace creamery
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -43,7 +44,15 @@ struct Term {
   std::vector<int> prior_columns;  // where its columns lie among the model's
   double log_evidence;
   double floor;
+  std::vector<std::unique_ptr<const Density>> in_double_precision;  // what the densities are then
 };
+
+// The model's density as it is asked, or null.
+const Density* AskedDensity(const Estimator& model, bool in_double_precision, Term& term) {
+  if (model.density() == nullptr || !in_double_precision) return model.density();
+  term.in_double_precision.push_back(model.density()->InDoublePrecision());
+  return term.in_double_precision.back().get();
+}
 
 absl::StatusOr<Term> MakeTerm(const LogLikelihoodInput& input, size_t index, absl::Span<const std::string> columns) {
   const Estimator& model = *input.models[index];
@@ -51,7 +60,7 @@ absl::StatusOr<Term> MakeTerm(const LogLikelihoodInput& input, size_t index, abs
   // A sum says which of its models is meant; the only one needs no name.
   const std::string of = input.models.size() == 1 ? std::string() : absl::StrCat(NameForMessages(model, index), ": ");
   Term term{};
-  term.density = model.density();
+  term.density = AskedDensity(model, input.in_double_precision, term);
   if (term.density == nullptr) return absl::FailedPreconditionError(absl::StrCat(of, "the model has no density"));
   const std::vector<std::string> names = NamesOf(model);
   for (const std::string& name : names) {
@@ -64,7 +73,7 @@ absl::StatusOr<Term> MakeTerm(const LogLikelihoodInput& input, size_t index, abs
   if (!prior.ok()) return absl::Status(prior.status().code(), absl::StrCat(of, prior.status().message()));
   term.prior = prior->analytic;
   if (prior_model != nullptr) {
-    term.prior_density = prior_model->density();
+    term.prior_density = AskedDensity(*prior_model, input.in_double_precision, term);
     ABSL_ASSIGN_OR_RETURN(term.prior_columns, MatchColumns(names, NamesOf(*prior_model)));
   }
   if (!input.without_evidence && !description.has_log_evidence()) {

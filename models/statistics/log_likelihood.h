@@ -24,7 +24,8 @@ struct LogLikelihoodInput {
   absl::Span<const double> theta;  // (n, d): one column for every name that at least one model has
   // Names of the columns, in any order; empty: those of the first model, then those that each next one adds.
   absl::Span<const std::string> columns;
-  bool without_evidence = false;  // log P - log prior alone: the likelihood up to a constant
+  bool without_evidence = false;     // log P - log prior alone: the likelihood up to a constant
+  bool in_double_precision = false;  // Density::InDoublePrecision of models and prior models
 };
 
 struct LogLikelihoods {

@@ -34,17 +34,18 @@ Work WorkFor(const Found& model, const Cost& cost) {
   if (model->estimator == nullptr) return Work::Disk();
   return Work::Compute(cost(*model->estimator));
 }
-Work WorkForRows(const Found& model, int64_t rows) {
-  return WorkFor(model,
-                 [rows](const Estimator& estimator) { return EstimatedCost(estimator, std::max<int64_t>(rows, 0)); });
+Work WorkForRows(const Found& model, int64_t rows, v1::Precision precision) {
+  return WorkFor(model, [&](const Estimator& estimator) {
+    return EstimatedCost(estimator, std::max<int64_t>(rows, 0), precision);
+  });
 }
 
 absl::Status AnswerPriorTransform(const v1::PriorTransformRequest& request, const ServedModel& model,
                                   const Limits& limits, const StopToken& stop, v1::PriorTransformResponse* response) {
   ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
-  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
   ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
-  ABSL_ASSIGN_OR_RETURN(const Answering answering, WithPrior(*trained, model, request.prior_fraction()));
+  ABSL_ASSIGN_OR_RETURN(const Answering answering,
+                        AnswerWith(*trained, model, request.precision(), request.prior_fraction()));
   const int64_t d = trained->num_parameters();
   ABSL_ASSIGN_OR_RETURN(const Points u, ReadUnitPoints(d, request.u(), limits, d * kNumberBytes));
   const int64_t n = static_cast<int64_t>(u.values.size()) / d;
@@ -58,15 +59,15 @@ absl::Status AnswerInversePriorTransform(const v1::InversePriorTransformRequest&
                                          const Limits& limits, const StopToken& stop,
                                          v1::InversePriorTransformResponse* response) {
   ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
-  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
-  ABSL_ASSIGN_OR_RETURN(const Density* density, DensityOf(model));
-  const int64_t d = density->num_parameters();
+  ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
+  ABSL_ASSIGN_OR_RETURN(const Answering answering, AnswerWith(*trained, model, request.precision(), 0));
+  const int64_t d = trained->num_parameters();
   const auto names = [&model] { return ParameterNames(model); };
   ABSL_ASSIGN_OR_RETURN(const Points theta,
                         ReadTheta(d, names, request.theta(), request.columns(), limits, d * kNumberBytes));
   const int64_t n = static_cast<int64_t>(theta.values.size()) / d;
   const absl::Span<double> u = MutableDoubles({n, d}, response->mutable_u());
-  ABSL_RETURN_IF_ERROR(density->InversePriorTransform(theta.values, u, stop));
+  ABSL_RETURN_IF_ERROR(answering.density->InversePriorTransform(theta.values, u, stop));
   response->set_model_version(model.version);
   return absl::OkStatus();
 }
@@ -97,7 +98,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                            const v1::PriorTransformRequest* request,
                                            v1::PriorTransformResponse* response) override {
     Found found = models_.Find(request->model());
-    const Work work = WorkForRows(found, ClaimedRows(request->u()));
+    const Work work = WorkForRows(found, ClaimedRows(request->u()), request->precision());
     return HandleUnary(rpc_, context, *request, Role::kClient, work,
                        [this, request, response, found = std::move(found)](const Call& call) mutable -> absl::Status {
                          ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(std::move(found), call.stop));
@@ -109,7 +110,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                                   const v1::InversePriorTransformRequest* request,
                                                   v1::InversePriorTransformResponse* response) override {
     Found found = models_.Find(request->model());
-    const Work work = WorkForRows(found, ClaimedRows(request->theta()));
+    const Work work = WorkForRows(found, ClaimedRows(request->theta()), request->precision());
     return HandleUnary(rpc_, context, *request, Role::kClient, work,
                        [this, request, response, found = std::move(found)](const Call& call) mutable -> absl::Status {
                          ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(std::move(found), call.stop));
@@ -130,7 +131,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                                                        const v1::SampleRequest* request) override {
     using Reply = v1::SampleResponse;
     Found found = models_.Find(request->model());
-    const Work work = WorkForRows(found, request->num_samples());
+    const Work work = WorkForRows(found, request->num_samples(), request->precision());
     return HandleServerStream<Reply>(
         rpc_, context, *request, Role::kClient, work, Work::Compute(absl::InfiniteDuration()),
         [=](const Call& call) -> absl::StatusOr<Producer<Reply>> {
@@ -141,13 +142,15 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
           ABSL_RETURN_IF_ERROR(CheckRows(limits_, "the sample", request->num_samples(), 0));
           ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
           ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
-          ABSL_RETURN_IF_ERROR(CheckPrecision(request->precision()));
-          ABSL_RETURN_IF_ERROR(DensityOf(model).status());
+          ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
+          ABSL_ASSIGN_OR_RETURN(Answering made, AnswerWith(*trained, model, request->precision(), 0));
+          const auto answering = std::make_shared<const Answering>(std::move(made));
           const uint64_t seed = request->has_seed() ? request->seed() : PickSeed();
           return Producer<Reply>([=, row = int64_t{0}](Reply* reply) mutable -> absl::StatusOr<bool> {
             if (row == request->num_samples()) return false;
             if (row == 0) SetHead(model, seed, reply);
-            ABSL_ASSIGN_OR_RETURN(const int64_t rows, FillChunk(*request, model, seed, row, call.stop, reply));
+            ABSL_ASSIGN_OR_RETURN(const int64_t rows,
+                                  FillChunk(*request, model, *answering->density, seed, row, call.stop, reply));
             row += rows;
             return true;
           });
@@ -164,13 +167,14 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
   }
 
   // The rows from `first_row` that fit into one message; returns how many.
-  static absl::StatusOr<int64_t> FillChunk(const v1::SampleRequest& request, const ServedModel& model, uint64_t seed,
-                                           int64_t first_row, const StopToken& stop, v1::SampleResponse* reply) {
-    const Density& density = *model.estimator->density();
+  static absl::StatusOr<int64_t> FillChunk(const v1::SampleRequest& request, const ServedModel& model,
+                                           const Density& density, uint64_t seed, int64_t first_row,
+                                           const StopToken& stop, v1::SampleResponse* reply) {
     const int64_t d = density.num_parameters();
     const int64_t row_bytes = kNumberBytes * (d + (request.log_prob() ? 1 : 0));
-    const int64_t affordable = std::max<int64_t>(1, kChunkTime / EstimatedCost(*model.estimator, 1));
-    const int64_t rows = std::min({RowsPerChunk(row_bytes), affordable, request.num_samples() - first_row});
+    int64_t rows = std::min(RowsPerChunk(row_bytes), request.num_samples() - first_row);
+    const double chunks = absl::FDivDuration(EstimatedCost(*model.estimator, rows, request.precision()), kChunkTime);
+    rows = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(rows) / std::max(1.0, chunks)));
     const absl::Span<double> theta = MutableDoubles({rows, d}, reply->mutable_theta());
     ABSL_RETURN_IF_ERROR(creamery::Sample(density, seed, first_row, theta, stop));
     if (request.log_prob()) {

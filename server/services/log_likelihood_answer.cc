@@ -62,7 +62,7 @@ Work WorkForLogLikelihood(ServedModels& models, const v1::LogLikelihoodRequest& 
     if (!model.ok()) return Work::Compute(absl::ZeroDuration());  // the answer is this error
     // A prior model may have to be loaded too.
     if (model->estimator == nullptr || !model->estimator->description().signature().prior_model().empty()) disk = true;
-    if (model->estimator != nullptr) cost += EstimatedCost(*model->estimator, rows);
+    if (model->estimator != nullptr) cost += EstimatedCost(*model->estimator, rows, request.precision());
     if (cost > kLongLimit) return Work::Long();
   }
   return disk ? Work::Disk() : Work::Compute(cost);
@@ -87,6 +87,7 @@ absl::Status AnswerLogLikelihood(const v1::LogLikelihoodRequest& request, Served
   input.prior_models = priors;
   input.theta = theta.values;
   input.without_evidence = request.without_evidence();
+  input.in_double_precision = request.precision() == v1::DOUBLE_PRECISION;
   ABSL_ASSIGN_OR_RETURN(const LogLikelihoods answer, SumLogLikelihoods(input, stop));
   *response->mutable_log_likelihood() = FromDoubles(answer.values, {static_cast<int64_t>(answer.values.size())});
   response->set_log_evidence_error(answer.log_evidence_error);

@@ -28,22 +28,23 @@ int64_t ReplyBytesPerRow(const v1::LogProbRequest& request, int64_t d) {
 absl::Duration CostOfRows(const v1::LogProbRequest& request, const Estimator& estimator, int64_t rows) {
   const int64_t evaluations = (request.gradient() ? kGradientCost : 1) +
                               (request.spread() ? static_cast<int64_t>(estimator.members().size()) : 0);
-  return EstimatedCost(estimator, rows) * evaluations;
+  return EstimatedCost(estimator, rows, request.precision()) * evaluations;
 }
 
-// The members that a spread is taken over, with the same share of the prior as the answer.
-absl::StatusOr<std::vector<Answering>> MixMembers(const ServedModel& model, double prior_fraction) {
+// The members that a spread is taken over, each with the arithmetic and the share of the prior of the answer.
+absl::StatusOr<std::vector<Answering>> AnsweringMembers(const v1::LogProbRequest& request, const ServedModel& model) {
   const absl::Span<const Density* const> members = model.estimator->members();
   if (members.size() < 2) {
     return absl::FailedPreconditionError(absl::StrCat(model.version, " holds ", members.size(),
                                                       " member, and a spread needs at least two: train again"));
   }
-  std::vector<Answering> mixed;
+  std::vector<Answering> all;
   for (const Density* member : members) {
-    ABSL_ASSIGN_OR_RETURN(Answering answering, WithPrior(*member, model, prior_fraction));
-    mixed.push_back(std::move(answering));
+    ABSL_ASSIGN_OR_RETURN(Answering answering,
+                          AnswerWith(*member, model, request.precision(), request.prior_fraction()));
+    all.push_back(std::move(answering));
   }
-  return mixed;
+  return all;
 }
 
 // Standard deviation over members, of one row of log_prob (members, n).
@@ -83,12 +84,12 @@ absl::Duration EstimatedLogProbCost(const v1::LogProbRequest& request, const Est
 absl::Status AnswerLogProb(const v1::LogProbRequest& request, const ServedModel& model, const Limits& limits,
                            ComputePool& pool, const StopToken& stop, v1::LogProbResponse* response) {
   ABSL_RETURN_IF_ERROR(CheckContext(model, request.has_x()));
-  ABSL_RETURN_IF_ERROR(CheckPrecision(request.precision()));
   ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
-  ABSL_ASSIGN_OR_RETURN(const Answering answering, WithPrior(*trained, model, request.prior_fraction()));
+  ABSL_ASSIGN_OR_RETURN(const Answering answering,
+                        AnswerWith(*trained, model, request.precision(), request.prior_fraction()));
   std::vector<Answering> members;
   if (request.spread()) {
-    ABSL_ASSIGN_OR_RETURN(members, MixMembers(model, request.prior_fraction()));
+    ABSL_ASSIGN_OR_RETURN(members, AnsweringMembers(request, model));
   }
   const int64_t d = trained->num_parameters();
   const auto names = [&model] { return ParameterNames(model); };
@@ -115,7 +116,9 @@ absl::Status AnswerLogProb(const v1::LogProbRequest& request, const ServedModel&
     }
     return absl::OkStatus();
   };
-  ABSL_RETURN_IF_ERROR(ForRowBlocks(pool, n, CostOfRows(request, *model.estimator, 1), evaluate));
+  ABSL_RETURN_IF_ERROR(
+      n == 1 ? evaluate(0, 1)
+             : ForRowBlocks(pool, n, CostOfRows(request, *model.estimator, n) / std::max<int64_t>(n, 1), evaluate));
 
   if (request.gradient() && !request.columns().empty()) {
     ABSL_RETURN_IF_ERROR(PutInAskedOrder(request, names(), gradient));

@@ -45,20 +45,27 @@ absl::Status CheckContext(const ServedModel& model, bool has_x) {
   return absl::InvalidArgumentError(absl::StrCat(model.version, " is unconditional: it takes no x"));
 }
 
-absl::StatusOr<Answering> WithPrior(const Density& density, const ServedModel& model, double prior_fraction) {
-  Answering answering;
-  answering.density = &density;
-  if (prior_fraction == 0) return answering;
-  ABSL_ASSIGN_OR_RETURN(answering.owned,
-                        MixWithPrior(density, model.estimator->description().signature(), prior_fraction));
-  answering.density = answering.owned.get();
-  return answering;
-}
-
 absl::Status CheckPrecision(v1::Precision precision) {
   if (v1::Precision_IsValid(precision)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("precision is ", static_cast<int>(precision),
                                                  ", expected SINGLE_PRECISION (1) or DOUBLE_PRECISION (2)"));
+}
+
+absl::StatusOr<Answering> AnswerWith(const Density& density, const ServedModel& model, v1::Precision precision,
+                                     double prior_fraction) {
+  ABSL_RETURN_IF_ERROR(CheckPrecision(precision));
+  Answering answering;
+  answering.density = &density;
+  if (precision == v1::DOUBLE_PRECISION) {
+    answering.in_double_precision = density.InDoublePrecision();
+    answering.density = answering.in_double_precision.get();
+  }
+  if (prior_fraction != 0) {
+    const v1::Signature& signature = model.estimator->description().signature();
+    ABSL_ASSIGN_OR_RETURN(answering.mixture, MixWithPrior(*answering.density, signature, prior_fraction));
+    answering.density = answering.mixture.get();
+  }
+  return answering;
 }
 
 absl::StatusOr<Points> ReadTheta(int64_t d, absl::FunctionRef<std::vector<std::string>()> names, const v1::Array& theta,

@@ -27,16 +27,19 @@ int64_t ClaimedRows(const v1::Array& array);
 // FAILED_PRECONDITION listing the abilities it has, if the model is not a density.
 absl::StatusOr<const Density*> DensityOf(const ServedModel& model);
 
-// What answers a question.
-struct Answering {
-  const Density* density = nullptr;  // of the loaded model, or
-  std::unique_ptr<Density> owned;    // its mixture with the prior
-};
-// `density`, a density of `model`, with a share of the prior. The errors of MixWithPrior.
-absl::StatusOr<Answering> WithPrior(const Density& density, const ServedModel& model, double prior_fraction);
-
 // INVALID_ARGUMENT for a number that names no precision.
 absl::Status CheckPrecision(v1::Precision precision);
+
+// What answers a question: `density`, and what it is made of beside the loaded model.
+struct Answering {
+  const Density* density = nullptr;
+  std::unique_ptr<const Density> in_double_precision;
+  std::unique_ptr<const Density> mixture;  // with the prior
+};
+// `density`, one of `model`, in the asked arithmetic and with a share of the prior. The errors of CheckPrecision and
+// MixWithPrior.
+absl::StatusOr<Answering> AnswerWith(const Density& density, const ServedModel& model, v1::Precision precision,
+                                     double prior_fraction);
 
 // INVALID_ARGUMENT if x was given: no family so far is conditional.
 absl::Status CheckContext(const ServedModel& model, bool has_x);

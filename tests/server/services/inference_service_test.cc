@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "google/protobuf/unknown_field_set.h"
+#include "models/families.h"
+#include "models/plan/interpreter.h"
 #include "proto/support/array.h"
 #include "tests/server/test_server.h"
 
@@ -140,6 +142,94 @@ TEST_F(InferenceServiceTest, APrecisionThatDoesNotExistIsRefusedByEveryMethod) {
   v1::LogLikelihoodResponse answer;
   grpc::ClientContext likelihood_context;
   EXPECT_THAT(FromGrpc(inference_->LogLikelihood(&likelihood_context, likelihood, &answer)), refused);
+}
+
+// omegam and w0 through one layer with a hidden unit, so that float32 and float64 networks differ.
+Plan TestFlow() {
+  AutoregressiveLayer layer;
+  layer.order = {0, 1};
+  layer.degrees = {{1}};
+  layer.network = {{2, 1, {0.7F, 0}, {0.1F}}, {1, 4, {0, 0, 0.9F, -0.3F}, {0.2F, 0.1F, -0.4F, 0.3F}}};
+  Plan plan;
+  plan.columns.resize(2);
+  plan.layers = {layer};
+  return plan;
+}
+
+TEST_F(InferenceServiceTest, DoublePrecisionIsTheReferenceInEveryMethod) {
+  StartServer();
+  ASSERT_THAT(CreateProject("planck"), IsOk());
+  const Plan plan = TestFlow();
+  v1::ModelVersion description = TestDescription();
+  for (v1::Parameter& parameter : *description.mutable_signature()->mutable_parameters()) {
+    parameter.mutable_prior()->mutable_normal()->set_mean(0);
+    parameter.mutable_prior()->mutable_normal()->set_stddev(1);
+  }
+  Safetensors artifact;
+  WritePlan(plan, "member0/", artifact);
+  WriteDescription(description, artifact);
+  ASSERT_THAT(Import(kModel, artifact.Serialize()), IsOk());
+  const std::vector<double> theta = {0.3, -1, 0.7, -0.5, -0.2, 0.1};
+  std::vector<double> expected(3);
+  ASSERT_THAT(PlanLogProb(plan, theta, absl::MakeSpan(expected), {}), IsOk());
+
+  v1::LogProbRequest log_prob = Ask(theta);
+  v1::LogProbResponse answer;
+  ASSERT_THAT(LogProb(log_prob, &answer), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::vector<double> single, ToDoubles("log_prob", answer.log_prob(), {3}));
+  EXPECT_NE(single, expected);
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(single[i], expected[i], 1e-5 * std::fmax(1, std::fabs(expected[i])));
+  log_prob.set_precision(v1::DOUBLE_PRECISION);
+  ASSERT_THAT(LogProb(log_prob, &answer), IsOk());
+  EXPECT_EQ(*ToDoubles("log_prob", answer.log_prob(), {3}), expected);
+
+  v1::InversePriorTransformRequest inverse;
+  inverse.set_model(kModel);
+  *inverse.mutable_theta() = FromDoubles(theta, {3, 2});
+  inverse.set_precision(v1::DOUBLE_PRECISION);
+  v1::InversePriorTransformResponse unit;
+  grpc::ClientContext inverse_context;
+  ASSERT_THAT(FromGrpc(inference_->InversePriorTransform(&inverse_context, inverse, &unit)), IsOk());
+  std::vector<double> u(6);
+  ASSERT_THAT(PlanForward(plan, theta, absl::MakeSpan(u), {}), IsOk());
+  EXPECT_EQ(*ToDoubles("u", unit.u(), {3, 2}), u);
+
+  v1::PriorTransformRequest transform;
+  transform.set_model(kModel);
+  *transform.mutable_u() = FromDoubles(u, {3, 2});
+  transform.set_precision(v1::DOUBLE_PRECISION);
+  v1::PriorTransformResponse transformed;
+  grpc::ClientContext transform_context;
+  ASSERT_THAT(FromGrpc(inference_->PriorTransform(&transform_context, transform, &transformed)), IsOk());
+  std::vector<double> back(6);
+  ASSERT_THAT(PlanInverse(plan, u, absl::MakeSpan(back), {}), IsOk());
+  EXPECT_EQ(*ToDoubles("theta", transformed.theta(), {3, 2}), back);
+
+  v1::SampleRequest sample;
+  sample.set_model(kModel);
+  sample.set_num_samples(20);
+  sample.set_seed(5);
+  std::vector<double> in_single;
+  std::vector<double> in_double;
+  ASSERT_THAT(Sample(sample, &in_single), IsOk());
+  sample.set_precision(v1::DOUBLE_PRECISION);
+  ASSERT_THAT(Sample(sample, &in_double), IsOk());
+  EXPECT_NE(in_single, in_double);
+  for (size_t i = 0; i < in_double.size(); ++i) EXPECT_NEAR(in_single[i], in_double[i], 1e-4);
+
+  v1::LogLikelihoodRequest likelihood;
+  likelihood.set_model(kModel);
+  *likelihood.mutable_theta() = FromDoubles(theta, {3, 2});
+  likelihood.set_precision(v1::DOUBLE_PRECISION);
+  v1::LogLikelihoodResponse of_data;
+  grpc::ClientContext likelihood_context;
+  ASSERT_THAT(FromGrpc(inference_->LogLikelihood(&likelihood_context, likelihood, &of_data)), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::vector<double> values, ToDoubles("L", of_data.log_likelihood(), {3}));
+  for (int i = 0; i < 3; ++i) {
+    const double log_prior =
+        -0.5 * (theta[2 * i] * theta[2 * i] + theta[2 * i + 1] * theta[2 * i + 1]) - std::log(2 * M_PI);
+    EXPECT_NEAR(values[i], expected[i] - 7 - log_prior, 1e-13);
+  }
 }
 
 TEST_F(InferenceServiceTest, AModelVersionOrAliasThatDoesNotExistIsNotFound) {
