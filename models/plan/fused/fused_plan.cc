@@ -62,11 +62,9 @@ void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* the
 // u: (rows, d) -> z of the base, in the memory's state. Rows beyond the last repeat it.
 template <typename T>
 void QuantilesOfBase(const PackedPlan<T>& plan, const double* u, int64_t rows, int64_t tile, KernelMemory<T>& memory) {
-  for (int64_t j = 0; j < plan.d; ++j) {
-    double* z = memory.state + j * tile;
-    for (int64_t r = 0; r < tile; ++r) {
-      z[r] = std::clamp(u[std::min(r, rows - 1) * plan.d + j], kSmallest, kBelowOne);
-    }
+  for (int64_t r = 0; r < tile; ++r) {
+    const double* row = u + std::min(r, rows - 1) * plan.d;
+    for (int64_t j = 0; j < plan.d; ++j) memory.state[j * tile + r] = std::clamp(row[j], kSmallest, kBelowOne);
   }
   if (plan.is_normal) NormalQuantiles(memory.state, plan.d * tile, memory.state);
 }
