@@ -76,15 +76,20 @@ std::vector<std::vector<size_t>> EqualRows(const MisfitInput& input) {
 }
 
 // m points of d coordinates, sorted by the first: a search goes outwards from its place and ends where the first
-// coordinate alone is too far.
+// coordinate alone is too far. Points lie in blocks, coordinate by coordinate, so that a block is compared at once.
 class Points {
  public:
   Points(const std::vector<double>& values, size_t d) : d_(d) {
     std::vector<size_t> order(values.size() / d);
     std::iota(order.begin(), order.end(), size_t{0});
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a * d] < values[b * d]; });
-    for (const size_t i : order) values_.insert(values_.end(), &values[i * d], &values[i * d] + d);
-    for (const size_t i : order) first_.push_back(values[i * d]);
+    num_blocks_ = (order.size() + kBlock - 1) / kBlock;
+    values_.assign(num_blocks_ * d * kBlock, kInfinity);
+    for (size_t i = 0; i < order.size(); ++i) {
+      const double* point = &values[order[i] * d];
+      for (size_t j = 0; j < d; ++j) values_[(i / kBlock * d + j) * kBlock + i % kBlock] = point[j];
+      first_.push_back(point[0]);
+    }
   }
 
   // Largest coordinate difference from `from` to its k-th neighbour, those at distance 0 apart.
@@ -92,27 +97,37 @@ class Points {
   double Distance(const double* from) const {
     std::array<double, k> nearest;
     nearest.fill(kInfinity);
-    const size_t middle = std::lower_bound(first_.begin(), first_.end(), from[0]) - first_.begin();
-    for (size_t i = middle; i < first_.size() && first_[i] - from[0] < nearest[k - 1]; ++i) Visit(i, from, nearest);
-    for (size_t i = middle; i-- > 0 && from[0] - first_[i] < nearest[k - 1];) Visit(i, from, nearest);
+    const size_t middle = (std::lower_bound(first_.begin(), first_.end(), from[0]) - first_.begin()) / kBlock;
+    for (size_t b = middle; b < num_blocks_ && first_[b * kBlock] - from[0] < nearest[k - 1]; ++b) {
+      Visit(b, from, nearest);
+    }
+    for (size_t b = middle; b-- > 0 && from[0] - first_[(b + 1) * kBlock - 1] < nearest[k - 1];) {
+      Visit(b, from, nearest);
+    }
     return nearest[k - 1];
   }
 
  private:
+  static constexpr size_t kBlock = 16;
+
   template <size_t k>
-  void Visit(size_t i, const double* from, std::array<double, k>& nearest) const {
-    double distance = 0;
-    for (size_t j = 0; j < d_ && distance < nearest[k - 1]; ++j) {
-      distance = std::max(distance, std::fabs(values_[i * d_ + j] - from[j]));
+  void Visit(size_t block, const double* from, std::array<double, k>& nearest) const {
+    double distance[kBlock] = {};
+    const double* values = &values_[block * d_ * kBlock];
+    for (size_t j = 0; j < d_; ++j, values += kBlock) {
+      for (size_t i = 0; i < kBlock; ++i) distance[i] = std::max(distance[i], std::fabs(values[i] - from[j]));
     }
-    if (distance >= nearest[k - 1] || distance == 0) return;
-    size_t place = k - 1;
-    for (; place > 0 && nearest[place - 1] > distance; --place) nearest[place] = nearest[place - 1];
-    nearest[place] = distance;
+    for (size_t i = 0; i < kBlock; ++i) {
+      if (distance[i] >= nearest[k - 1] || distance[i] == 0) continue;
+      size_t place = k - 1;
+      for (; place > 0 && nearest[place - 1] > distance[i]; --place) nearest[place] = nearest[place - 1];
+      nearest[place] = distance[i];
+    }
   }
 
-  size_t d_;
-  std::vector<double> values_;
+  const size_t d_;
+  size_t num_blocks_ = 0;
+  std::vector<double> values_;  // beyond the last point infinity
   std::vector<double> first_;
 };
 
