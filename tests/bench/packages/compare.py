@@ -16,6 +16,7 @@ JSON, with versions and the machine, goes to build/bench-packages/{speed,trainin
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import platform
@@ -188,12 +189,13 @@ def _cell(times):
 
 def print_training(result):
     """The level is the worst of the ends; a "<" marks a loop that shows no curve: its end bounds the time."""
-    level = min((curve[-1][1] for curve in result["curves"].values()), default=result["truth"])
+    ends = [curve[-1][1] for curve in result["curves"].values() if math.isfinite(curve[-1][1])]
+    level = min(ends, default=result["truth"])
     print(f"mean held-out log_prob of the exact density {result['truth']:.4f}; level {level:.4f}")
     print(f"{'':24}{'to its end':>12}{'held-out':>12}{'below exact':>13}{'to the level':>14}")
     for name, curve in sorted(result["curves"].items(), key=lambda each: each[1][-1][0]):
         seconds, value = curve[-1]
-        reached = next(at for at, held_out in curve if held_out >= level)
+        reached = next((at for at, held_out in curve if held_out >= level), math.inf)
         print(
             f"{name:24}{seconds:>10.1f} s{value:>12.4f}{result['truth'] - value:>13.4f}"
             f"{'<' if len(curve) == 1 else '':>3}{reached:>9.1f} s"

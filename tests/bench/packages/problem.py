@@ -42,3 +42,10 @@ def training_rows():
 
 def held_out_rows():
     return rows(HELD_OUT, seed=2)
+
+
+def bounds():
+    """Smallest and greatest values, (6,) each, for packages that live in a box and have no density outside."""
+    both = np.concatenate([training_rows(), held_out_rows(), rows(1_000_000, seed=3)])
+    margin = 0.02 * (both.max(axis=0) - both.min(axis=0))
+    return both.min(axis=0) - margin, both.max(axis=0) + margin

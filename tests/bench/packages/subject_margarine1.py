@@ -10,19 +10,21 @@ import time
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import problem  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from margarine.maf import MAF  # noqa: E402
 
 
 class Subject:
-    note = "MAF 6 x (50, 50), tanh"
+    note = "MAF 6 x (50, 50), tanh, in a box that holds all rows"
 
     def __init__(self, rows, held_out):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.random.set_seed(1)
         self._held_out = held_out
-        self._maf = MAF(rows, number_networks=6, hidden_layers=[50, 50])
+        lower, upper = problem.bounds()
+        self._maf = MAF(rows, number_networks=6, hidden_layers=[50, 50], theta_min=lower, theta_max=upper)
 
     def versions(self):
         return {each: importlib.metadata.version(each) for each in ("margarine", "tensorflow_cpu")}

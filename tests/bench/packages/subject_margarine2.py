@@ -12,6 +12,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+import problem  # noqa: E402
 from flax import nnx  # noqa: E402
 from margarine.estimators.realnvp import RealNVP  # noqa: E402
 
@@ -22,7 +23,12 @@ class Subject:
     def __init__(self, rows, held_out):
         self._held_out = jnp.asarray(held_out)
         self._flow = RealNVP(
-            jnp.asarray(rows), in_size=rows.shape[1], hidden_size=50, num_layers=1, num_coupling_layers=6,
+            jnp.asarray(rows),
+            theta_ranges=jnp.asarray(problem.bounds()),
+            in_size=rows.shape[1],
+            hidden_size=50,
+            num_layers=1,
+            num_coupling_layers=6,
             nnx_rngs=nnx.Rngs(1),
         )
 
