@@ -22,7 +22,8 @@ void Die(const std::string& message) {
 }
 
 void Initialize(int argc, char** argv) {
-  std::vector<std::string> arguments(argv, argv + argc);
+  static std::vector<std::string> arguments;  // Google Benchmark keeps the program's name where it is
+  arguments.assign(argv, argv + argc);
   const auto is_quick = std::remove(arguments.begin(), arguments.end(), "--quick");
   quick = is_quick != arguments.end();
   arguments.erase(is_quick, arguments.end());

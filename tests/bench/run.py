@@ -3,7 +3,7 @@
 
     tests/bench/run.py [BIN_DIR]                   # minutes; one thread, so leave the machine alone meanwhile
     tests/bench/run.py [BIN_DIR] --only density    # one program of density, training, serving, load, scaling, device
-    tests/bench/run.py [BIN_DIR] --quick           # seconds: sees that everything runs and agrees; its times mean nothing
+    tests/bench/run.py [BIN_DIR] --quick           # seconds: sees that all runs and agrees; its times mean nothing
 
 BIN_DIR defaults to build/release/bin. Prints the targets with what was measured, and all figures; writes the same with
 the machine, the versions and every repetition to build/bench/bench.json (--out). Times are medians over repetitions;
@@ -35,10 +35,10 @@ def run_program(program, out, quick):
     environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     path.unlink(missing_ok=True)
     print(f"running {program.name} ...", file=sys.stderr, flush=True)
-    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
     if ended.returncode != 0:
         raise RuntimeError(f"{program.name} ended with {ended.returncode}:\n{ended.stdout[-4000:]}")
-    result = json.loads(path.read_text())
+    result = json.loads(path.read_text(errors="replace"))
     failures = [case["name"] for case in result["benchmarks"] if case.get("error_occurred")]
     if failures:
         raise RuntimeError(f"{program.name}: {', '.join(failures)} failed")

@@ -1,14 +1,21 @@
 """All figures, and how they are printed."""
 
+import re
+
 ALTERNATIVES = {"creamery": "ours", "double": "float64", "libtorch": "LibTorch", "libtorch_flat": "LibTorch, flat",
                 "served": "served"}  # fmt: skip
 VERSIONS = ("compiler", "libtorch", "blas", "highway", "vectors", "grpc", "protobuf")
 
 
+def _by_numbers(name):
+    """rows:16 comes before rows:100."""
+    return [(int(word), "") if word.isdigit() else (0, word) for word in re.split(r"(\d+)", name)]
+
+
 def figures(cases):
     """Medians in microseconds by what and who; rates beside the core's peaks; everything else with its counters."""
     compared, others = {}, {}
-    for name in cases.names():
+    for name in sorted(cases.names(), key=_by_numbers):
         what, _, who = name.rpartition("/")
         if who in ALTERNATIVES:
             compared.setdefault(what, {})[who] = cases.time(name)
@@ -16,7 +23,7 @@ def figures(cases):
             others[name] = {"us": cases.time(name), **cases.counters(name)}
     peaks = {kind: cases.counter(f"peak/{kind}", "per_second") for kind in ("multiply_adds", "tanhs")}
     rates = {}
-    for name in cases.names(".*/creamery"):
+    for name in sorted(cases.names(".*/creamery"), key=_by_numbers):
         counts = [cases.counter(name, kind) for kind in peaks]
         if None in counts or None in peaks.values():
             continue
