@@ -24,7 +24,7 @@ constexpr double kBelowOne = 1 - 0x1p-53;
 constexpr int64_t kRowsPerCheck = 256;
 
 // Rows that are worth a small tile, and a large one, rather than several of the next smaller shape.
-constexpr int64_t kEnoughForFew = 4;
+constexpr int64_t kEnoughForFew = 5;
 constexpr int64_t kEnoughForMany = 33;
 
 template <template <typename> class Memory, typename T>

@@ -69,6 +69,11 @@ HWY_INLINE void BlockProduct(const MaskedMap<T>& map, int64_t begin, int64_t las
 template <bool kTanh, int kRows, typename T>
 HWY_INLINE void ForwardProduct(const MaskedMap<T>& map, int64_t begin, int64_t end, const T* in, T* out) {
   int64_t o = begin;
+  if constexpr (kRows == kLanesOf<T>) {  // a single vector of rows: more units, so that as many sums are on their way
+    for (; end - o > kUnits; o += 2 * kUnits) {
+      BlockProduct<kTanh, kRows, 2 * kUnits>(map, o, std::min(o + 2 * kUnits, end) - 1, in, out + (o - begin) * kRows);
+    }
+  }
   for (; end - o > 2; o += kUnits) {
     BlockProduct<kTanh, kRows, kUnits>(map, o, std::min(o + kUnits, end) - 1, in, out + (o - begin) * kRows);
   }
