@@ -41,8 +41,7 @@ Answer AnswerOf(const Plan& plan, absl::Span<const double> theta, const Ask& ask
   return answer;
 }
 
-Answer Fused(const Plan& plan, absl::Span<const double> theta) {
-  const FusedPlan fused(plan);
+Answer Fused(const FusedPlan& fused, const Plan& plan, absl::Span<const double> theta) {
   return AnswerOf(plan, theta, [&](auto rows, auto log_prob, auto gradient) {
     return fused.LogProbGradient(rows, log_prob, gradient, StopToken());
   });
@@ -61,6 +60,7 @@ class FusedGradientTest : public ::testing::TestWithParam<std::tuple<Kind, int64
   const Kind kind_ = std::get<0>(GetParam());
   const int64_t d_ = std::get<1>(GetParam());
   const Plan plan_ = std::get<2>(GetParam()) ? LargePlan(kind_, d_, 7) : RandomPlan(kind_, d_, 42);
+  const FusedPlan fused_{plan_};
   const std::vector<double> theta_ = Rows(plan_, kRows);
 };
 
@@ -68,7 +68,7 @@ class FusedGradientTest : public ::testing::TestWithParam<std::tuple<Kind, int64
 // 6e-8 in every sum and of up to 5e-7 in a tanh, whose slope 1 - tanh^2 has twice as much: some tens of them in a
 // derivative make a few 1e-6, and steep layers multiply them, by up to ten for these rows.
 TEST_P(FusedGradientTest, AgreesWithTheReference) {
-  const Answer fused = Fused(plan_, theta_);
+  const Answer fused = Fused(fused_, plan_, theta_);
   const Answer reference = Reference(plan_, theta_);
   std::vector<double> errors;
   for (int64_t i = 0; i < kRows; ++i) {
@@ -83,17 +83,20 @@ TEST_P(FusedGradientTest, AgreesWithTheReference) {
   std::sort(errors.begin(), errors.end());
   EXPECT_LT(errors[kRows * 19 / 20], kind_ == Kind::kAffine ? 1e-5 : 1e-12);
   EXPECT_LT(errors.back(), kind_ == Kind::kAffine ? 1e-4 : 1e-11);
+  // These two plans are served in float32; else nothing would be said of it.
+  if (kind_ == Kind::kAffine && d_ == 6) {
+    EXPECT_GT(errors.back(), 1e-9);
+  }
 }
 
 TEST_P(FusedGradientTest, LogProbHasTheBitsOfLogProbAndNothingDependsOnTheNumberOfRows) {
-  const Answer many = Fused(plan_, theta_);
+  const Answer many = Fused(fused_, plan_, theta_);
   std::vector<double> log_prob(kRows);
-  const FusedPlan fused(plan_);
-  ASSERT_THAT(fused.LogProb(theta_, absl::MakeSpan(log_prob), StopToken()), IsOk());
+  ASSERT_THAT(fused_.LogProb(theta_, absl::MakeSpan(log_prob), StopToken()), IsOk());
   EXPECT_EQ(many.log_prob, log_prob);
   for (const int64_t rows : {1, 5, 40}) {
     for (int64_t begin = 0; begin + rows <= kRows; begin += rows) {
-      const Answer few = Fused(plan_, absl::MakeConstSpan(theta_).subspan(begin * d_, rows * d_));
+      const Answer few = Fused(fused_, plan_, absl::MakeConstSpan(theta_).subspan(begin * d_, rows * d_));
       const double* expected = &many.gradient[begin * d_];
       ASSERT_EQ(few.log_prob, std::vector<double>(&many.log_prob[begin], &many.log_prob[begin] + rows));
       ASSERT_EQ(few.gradient, std::vector<double>(expected, expected + rows * d_)) << rows << " from " << begin;
@@ -107,8 +110,8 @@ TEST_P(FusedGradientTest, InstructionSetsWithAFusedMultiplyAddGiveTheSameBits) {
   std::vector<Answer> one;
   for (const int64_t target : {HWY_AVX2, HWY_AVX3}) {
     hwy::SetSupportedTargetsForTest(target);
-    many.push_back(Fused(plan_, theta_));
-    one.push_back(Fused(plan_, absl::MakeConstSpan(theta_).subspan(0, d_)));
+    many.push_back(Fused(fused_, plan_, theta_));
+    one.push_back(Fused(fused_, plan_, absl::MakeConstSpan(theta_).subspan(0, d_)));
   }
   hwy::SetSupportedTargetsForTest(0);
   EXPECT_EQ(many[0].log_prob, many[1].log_prob);
@@ -122,10 +125,10 @@ TEST_P(FusedGradientTest, IsZeroWhereTheDensityIsAndNeverNaN) {
   for (const double value : {-1e308, -1e200, -1e30, -1e15, -100.0, -1.0, 0.0, 1e-300, 2.0, 1e15, 1e30, 1e200, 1e308}) {
     theta.insert(theta.end(), d_, value);
   }
-  const Answer many = Fused(plan_, theta);
+  const Answer many = Fused(fused_, plan_, theta);
   const Answer reference = Reference(plan_, theta);
   for (size_t i = 0; i < many.log_prob.size(); ++i) {
-    const Answer one = Fused(plan_, absl::MakeConstSpan(theta).subspan(i * d_, d_));
+    const Answer one = Fused(fused_, plan_, absl::MakeConstSpan(theta).subspan(i * d_, d_));
     EXPECT_EQ(many.log_prob[i] == -kInfinity, reference.log_prob[i] == -kInfinity) << theta[i * d_];
     for (int64_t j = 0; j < d_; ++j) {
       const double slope = many.gradient[i * d_ + j];
