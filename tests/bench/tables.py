@@ -53,7 +53,7 @@ def _table(header, rows):
 def _targets(rows):
     words = {True: "yes", False: "NO", None: "-"}
     return _table(
-        ["target", "ours, us", "other, us", "ratio", "spread", "bound", "met"],
+        ["target (times in us)", "ours", "other", "ratio", "spread", "bound", "met"],
         [
             [row["what"], row["ours"], row["other"], row["ratio"],
              row["spread"] and "..".join(map(_number, row["spread"])), row["target"], words[row["met"]]]
