@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "client/cpp/readers/row_reader.h"
 #include "client/cpp/readers/table.h"
 #include "proto/support/safetensors.h"
 #include "tests/client/cpp/temporary_folder.h"
@@ -104,6 +105,45 @@ TEST(NpyReaderTest, MalformedFilesAreRefused) {
               StatusIs(kInvalid, HasSubstr("announces shape")));
   EXPECT_THAT(ReadTable(folder.Write("g.npy", Npy<double>("<f8", "(0, 2)", {}))),
               StatusIs(kInvalid, HasSubstr("empty")));
+}
+
+TEST(RowReaderTest, RowsComeInBlocksOfAnySizeInTheirOrder) {
+  TemporaryFolder folder;
+  const std::string csv = folder.Write("a.csv", "a,b\n1,10\n\n2,20\n# between\n3,30\n4,40\n5,50");
+  const std::string c = folder.Write("c.npy", Npy<double>("<f8", "(5, 2)", {1, 10, 2, 20, 3, 30, 4, 40, 5, 50}));
+  const std::string fortran =
+      folder.Write("f.npy", Npy<float>("<f4", "(5, 2)", {1, 2, 3, 4, 5, 10, 20, 30, 40, 50}, "True"));
+  for (const std::string& path : {csv, c, fortran}) {
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> reader, OpenRows(path));
+    EXPECT_EQ(reader->num_columns(), 2);
+    std::vector<double> rows;
+    EXPECT_EQ(*reader->Read(2, &rows), 2) << path;
+    EXPECT_THAT(rows, ElementsAre(1, 10, 2, 20)) << path;
+    EXPECT_EQ(*reader->Read(2, &rows), 2);
+    EXPECT_THAT(rows, ElementsAre(3, 30, 4, 40)) << path;
+    EXPECT_EQ(*reader->Read(2, &rows), 1);
+    EXPECT_THAT(rows, ElementsAre(5, 50)) << path;
+    EXPECT_EQ(*reader->Read(2, &rows), 0);
+  }
+}
+
+TEST(RowReaderTest, ALineThatIsWrongShowsWhenItIsReached) {
+  TemporaryFolder folder;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> reader, OpenRows(folder.Write("a.csv", "1,2\n3,4\n5\n")));
+  std::vector<double> rows;
+  EXPECT_EQ(*reader->Read(2, &rows), 2);
+  EXPECT_THAT(reader->Read(2, &rows), StatusIs(kInvalid, HasSubstr("line 3: 1 columns, expected 2 as in line 1")));
+}
+
+TEST(RowReaderTest, ColumnsAreFoundByNameAndNamedWhereTheyHaveNone) {
+  TemporaryFolder folder;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> named, OpenRows(folder.Write("a.csv", "a,b,c\n1,2,3\n")));
+  EXPECT_THAT(*FindColumns(*named, {"c", "a"}), ElementsAre(2, 0));
+  EXPECT_THAT(*FindColumns(*named, {}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(FindColumns(*named, {"d"}), StatusIs(kInvalid, HasSubstr("the columns are a, b, c")));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> unnamed, OpenRows(folder.Write("b.csv", "1,2\n")));
+  EXPECT_THAT(*FindColumns(*unnamed, {"x", "y"}), ElementsAre(0, 1));
+  EXPECT_THAT(FindColumns(*unnamed, {"x"}), StatusIs(kInvalid, HasSubstr("2 columns without names")));
 }
 
 TEST(SafetensorsReaderTest, ThetaAndItsFields) {
