@@ -23,7 +23,10 @@ class Subject:
         port = folder / "port"
         with open(folder / "log", "wb") as log:
             self._server = subprocess.Popen(
-                [str(binary), *flags, f"--data={folder / 'data'}", f"--port_file={port}"], stdout=log, stderr=log
+                [str(binary), *flags, f"--data={folder / 'data'}", f"--port_file={port}"],
+                stdout=log,
+                stderr=log,
+                env={name: value for name, value in os.environ.items() if name != "GRPC_EXPERIMENTS"},
             )
         while not (port.is_file() and port.read_text().strip()):
             if self._server.poll() is not None:
