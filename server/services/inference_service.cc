@@ -8,6 +8,7 @@
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/bidi_stream.h"
+#include "server/rpc/message_pool.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/log_likelihood_answer.h"
@@ -75,7 +76,9 @@ absl::Status AnswerInversePriorTransform(const v1::InversePriorTransformRequest&
 class InferenceServiceImpl final : public v1::InferenceService::CallbackService {
  public:
   InferenceServiceImpl(const RpcRuntime& rpc, ServedModels& models, const Limits& limits)
-      : rpc_(rpc), models_(models), limits_(limits) {}
+      : rpc_(rpc), models_(models), limits_(limits) {
+    SetMessageAllocatorFor_LogProb(&log_prob_messages_);
+  }
 
   grpc::ServerUnaryReactor* LogProb(grpc::CallbackServerContext* context, const v1::LogProbRequest* request,
                                     v1::LogProbResponse* response) override {
@@ -187,6 +190,7 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
   const RpcRuntime rpc_;
   ServedModels& models_;
   const Limits limits_;
+  MessagePool<v1::LogProbRequest, v1::LogProbResponse> log_prob_messages_;
 };
 
 }  // namespace
