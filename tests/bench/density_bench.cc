@@ -168,6 +168,7 @@ void Run() {
   AddPeakCases();
   if (Quick()) {
     AddLogProb(maf, 16);
+    AddLogProb(wide, 16);
     AddGradient(nsf, 16);
     AddSampling(wide, 16);
     AddKernels(100, 2, 16);
