@@ -10,6 +10,7 @@ Example:
 
 from typing import Type
 
+from creamery import _grpc  # noqa: F401  (before anything that imports grpc)
 from creamery._chains import Chains, read_chains
 from creamery._client import Client
 from creamery._datasets import Dataset
