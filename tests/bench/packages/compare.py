@@ -34,7 +34,6 @@ HOME = REPOSITORY / "build" / "bench-packages"
 SUBJECTS = {
     "creamery": ("creamery", {"members": 4}, None),
     "creamery, mixture of 10": ("creamery", {"members": 10, "answer": "member_mixture"}, None),
-    "creamery, no event engine": ("creamery", {"members": 4}, None),
     "zuko": ("torch", {}, 1000),
     "nflows": ("torch", {}, 1000),
     "sbi": ("torch", {}, 1000),
@@ -47,9 +46,7 @@ ENVIRONMENTS = {
     "margarine1": ["margarine<2", "tensorflow-cpu", "tf-keras"],
     "margarine2": ["margarine>=2"],
 }
-# gRPC's Python library without its event engine changes threads less often; its other figures are the same.
-ENVIRONS = {"creamery, no event engine": {"GRPC_EXPERIMENTS": "-event_engine_client"}}
-ONLY = {"creamery, mixture of 10": "training", "creamery, no event engine": "speed"}
+ONLY = {"creamery, mixture of 10": "training"}
 POINTS = (1, 100, 10_000, 1_000_000)
 SAMPLES = 10_000
 ONE_THREAD = {f"{each}_NUM_THREADS": "1" for each in ("OMP", "MKL", "OPENBLAS", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")}
@@ -89,7 +86,7 @@ class Subject:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env={**os.environ, **ONE_THREAD, **ENVIRONS.get(name, {}), "CREAMERY_BIN_DIR": str(bin_dir)},
+            env={**os.environ, **ONE_THREAD, "CREAMERY_BIN_DIR": str(bin_dir)},
         )
         if environment != "creamery":  # whose client and server are two processes
             os.sched_setaffinity(self._process.pid, {max(os.sched_getaffinity(0))})

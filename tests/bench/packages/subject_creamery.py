@@ -26,7 +26,6 @@ class Subject:
                 [str(binary), *flags, f"--data={folder / 'data'}", f"--port_file={port}"],
                 stdout=log,
                 stderr=log,
-                env={name: value for name, value in os.environ.items() if name != "GRPC_EXPERIMENTS"},
             )
         while not (port.is_file() and port.read_text().strip()):
             if self._server.poll() is not None:
