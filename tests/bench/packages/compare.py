@@ -189,9 +189,8 @@ def _cell(times):
 
 
 def print_training(result):
-    """The level is the worst of the ends; a "<" marks a loop that shows no curve: its end bounds the time."""
-    ends = [curve[-1][1] for curve in result["curves"].values() if math.isfinite(curve[-1][1])]
-    level = min(ends, default=result["truth"])
+    """The level is what Creamery reaches by default; a "<" marks a loop without a curve: its end bounds the time."""
+    level = result["curves"].get("creamery", [(0, result["truth"])])[-1][1]
     print(f"mean held-out log_prob of the exact density {result['truth']:.4f}; level {level:.4f}")
     print(f"{'':24}{'to its end':>12}{'held-out':>12}{'below exact':>13}{'to the level':>14}")
     for name, curve in sorted(result["curves"].items(), key=lambda each: each[1][-1][0]):
@@ -199,7 +198,7 @@ def print_training(result):
         reached = next((at for at, held_out in curve if held_out >= level), math.inf)
         print(
             f"{name:24}{seconds:>10.1f} s{value:>12.4f}{result['truth'] - value:>13.4f}"
-            f"{'<' if len(curve) == 1 else '':>3}{reached:>9.1f} s"
+            f"{'<' if len(curve) == 1 else '':>3}" + ("      never" if math.isinf(reached) else f"{reached:>9.1f} s")
         )
 
 
