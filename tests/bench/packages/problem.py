@@ -1,4 +1,4 @@
-"""The problem that every package is given: six correlated parameters that are not Gaussian, with their exact density."""
+"""The problem of every package: six correlated parameters that are not Gaussian, with their exact density."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A plain Adam loop with early stopping, as the documents of zuko and nflows show it; they bring no loop of their own."""
+"""A plain Adam loop with early stopping, as zuko and nflows document it; they bring no loop of their own."""
 
 import copy
 import time
