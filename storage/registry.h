@@ -186,9 +186,9 @@ class Registry {
 
   // --- Upkeep
   // Unlinks blobs that no row names any more, or that are older than keep_unnamed_blobs and never were named, unless a
-  // guard protects them; under the writer's lock. Returns how many files are gone. The first call, and then one in every
-  // keep_unnamed_blobs, looks at all blobs; the others only at those that rows let go since: they cost the same however
-  // many blobs there are.
+  // guard protects them; under the writer's lock. Returns how many files are gone. The first call, and then one in
+  // every keep_unnamed_blobs, looks at all blobs; the others only at those that rows let go since: they cost the same
+  // however many blobs there are.
   virtual absl::StatusOr<int> CollectGarbage() = 0;
   // Checks SQLite's integrity, foreign keys, every blob's digest and every row's references; one line per problem.
   virtual absl::StatusOr<std::vector<std::string>> Verify() = 0;

@@ -13,8 +13,8 @@
 
 namespace creamery {
 
-// Calls `work`, which returns a Status or a StatusOr; what it throws becomes RESOURCE_EXHAUSTED (memory, a device's too)
-// or INTERNAL.
+// Calls `work`, which returns a Status or a StatusOr; what it throws becomes RESOURCE_EXHAUSTED (memory, a device's
+// too) or INTERNAL.
 template <typename Work>
 auto GuardTorch(Work work) -> decltype(work()) {
   try {

@@ -48,14 +48,15 @@ class StatisticsFixture : public TestServer {
     ImportGaussian("first", {{"a", 0.5, 0.6, 2}, {"b", 0, 1, 3}});
     ImportGaussian("second", {{"c", 1, 2, 5}, {"a", 1, 0.8, 2}});
   }
-  // Thirty more analyses of `a`: a question to all of them, for a million samples, takes the best part of a minute.
+  // Many more analyses of `a`: a question to all of them, for a million samples, takes many seconds on any machine.
+  static constexpr int kCrowd = 250;
   void ImportCrowd() {
     ImportPair();
-    for (int i = 0; i < 30; ++i) ImportGaussian(absl::StrCat("object", i), {{"a", 0.5 + 0.01 * i, 0.9, 2}});
+    for (int i = 0; i < kCrowd; ++i) ImportGaussian(absl::StrCat("object", i), {{"a", 0.5 + 0.001 * i, 0.9, 2}});
   }
   static v1::JointPosteriorRequest AskCrowd() {
     v1::JointPosteriorRequest request = AskPair(1000000);
-    for (int i = 0; i < 30; ++i) request.add_models(Name(absl::StrCat("object", i)));
+    for (int i = 0; i < kCrowd; ++i) request.add_models(Name(absl::StrCat("object", i)));
     request.set_max_evaluations(int64_t{1} << 40);
     return request;
   }

@@ -61,9 +61,7 @@ HWY_INLINE void RecordOneRow(const PackedPlan<T>& plan, GradientMemory<T>& memor
   for (size_t l = 0; l < plan.layers.size(); ++l) {
     const PackedLayer<T>& layer = plan.layers[l];
     std::copy(forward.state, forward.state + padded_d, memory.State(l));
-    for (int64_t lane = 0; lane < padded_d; lane += kLanes64) {
-      Store64(hn::Add(Load64(forward.size + lane), hn::Abs(Load64(forward.state + lane))), forward.size + lane);
-    }
+    for (int64_t lane = 0; lane < padded_d; lane += kLanes64) Enlarge(forward.state + lane, forward.size + lane);
     for (int64_t i = 0; i < plan.d; ++i) forward.input[i] = static_cast<T>(forward.state[layer.order[i]]);
     const T* below = forward.input;
     T* hidden = memory.Hidden(l);

@@ -27,11 +27,8 @@ HWY_INLINE Vector Number(float value) { return hn::Set(Lanes(), value); }
 HWY_INLINE Vector Load(const float* from) { return hn::Load(Lanes(), from); }
 HWY_INLINE void Store(Vector value, float* to) { hn::Store(value, Lanes(), to); }
 
-// NaN stays NaN on every instruction set, which minimum and maximum do not promise.
-HWY_INLINE Vector Clamp(Vector x, float low, float high) {
-  const Vector above = hn::IfThenElse(hn::Lt(x, Number(low)), Number(low), x);
-  return hn::IfThenElse(hn::Gt(above, Number(high)), Number(high), above);
-}
+// NaN stays NaN: x86's minimum and maximum give their second operand if one of the two is NaN, others give NaN.
+HWY_INLINE Vector Clamp(Vector x, float low, float high) { return hn::Min(Number(high), hn::Max(Number(low), x)); }
 
 // Relative error below 2e-7; infinity above 88.37, 1.2e-38 below -87.3.
 HWY_INLINE Vector Exp(Vector x) {

@@ -84,9 +84,7 @@ HWY_INLINE void ForwardOneRow(const PackedPlan<T>& plan, KernelMemory<T>& memory
   std::fill(memory.ladj, memory.ladj + plan.padded_d, 0.0);
   std::fill(memory.size, memory.size + plan.padded_d, 0.0);
   for (const PackedLayer<T>& layer : plan.layers) {
-    for (int64_t lane = 0; lane < plan.padded_d; lane += kLanes64) {
-      Store64(hn::Add(Load64(memory.size + lane), hn::Abs(Load64(memory.state + lane))), memory.size + lane);
-    }
+    for (int64_t lane = 0; lane < plan.padded_d; lane += kLanes64) Enlarge(memory.state + lane, memory.size + lane);
     for (int64_t i = 0; i < d; ++i) memory.input[i] = static_cast<T>(memory.state[layer.order[i]]);
     const T* below = memory.input;
     for (size_t h = 0; h + 1 < layer.network.size(); ++h) {

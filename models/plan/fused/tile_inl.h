@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 
 #include "models/plan/fused/kernels.h"
@@ -24,12 +25,21 @@ HWY_INLINE void StoreInput(Vector64 value, float* to) {
 }
 HWY_INLINE void StoreInput(Vector64 value, double* to) { Store64(value, to); }
 
-// Inputs of a network, and the sum of their sizes, in which infinity and NaN stay.
+// The largest size so far, which does not depend on the order, so that both shapes agree on it; of NaN, infinity.
+HWY_INLINE void Enlarge(const double* state, double* size) {
+  const Vector64 value = hn::Abs(Load64(state));
+  const Vector64 most = Load64(size);
+  const Vector64 larger = hn::IfThenElse(hn::Gt(value, most), value, most);
+  const auto is_number = hn::Le(value, Number64(std::numeric_limits<double>::max()));
+  Store64(hn::IfThenElse(is_number, larger, Number64(std::numeric_limits<double>::infinity())), size);
+}
+
+// Inputs of a network, and the largest size of them.
 template <typename T>
 HWY_INLINE void ToInput(int64_t count, const double* state, T* input, double* size) {
   for (int64_t lane = 0; lane < count; lane += kLanes64) {
     const Vector64 value = Load64(state + lane);
-    Store64(hn::Add(Load64(size + lane), hn::Abs(value)), size + lane);
+    Enlarge(state + lane, size + lane);
     StoreInput(value, input + lane);
   }
 }
