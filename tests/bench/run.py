@@ -33,7 +33,7 @@ def run_program(program, out, quick):
     path = out / f"{program.name}.json"
     command = [str(program), f"--benchmark_out={path}", "--benchmark_out_format=json"] + ["--quick"] * quick
     environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    environment.pop("OPENBLAS_CORETYPE", None)  # LibTorch gets the kernels that fit this processor, whatever others chose
+    environment.pop("OPENBLAS_CORETYPE", None)  # LibTorch gets the kernels that fit this processor
     path.unlink(missing_ok=True)
     print(f"running {program.name} ...", file=sys.stderr, flush=True)
     ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
