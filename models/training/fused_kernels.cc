@@ -1,7 +1,6 @@
 #include "models/training/fused_kernels.h"
 
-// Processors without a fused multiply-add get the baseline; what lies between would only take time to compile.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#include "models/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/training/fused_kernels.cc"
 #include <hwy/foreach_target.h>  // compiles this file once per instruction set
@@ -181,20 +180,6 @@ void AdamStep(const FusedAdam& adam, const float* gradient, const float* step_sc
   }
 }
 
-// See FusedMath.
-void MathRows(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Lanes lanes;
-    const Vector value = hn::LoadU(lanes, x + i);
-    Vector derivative;
-    hn::StoreU(Softplus(value, derivative), lanes, softplus + i);
-    hn::StoreU(derivative, lanes, sigmoid + i);
-    hn::StoreU(Exp(value), lanes, exp + i);
-    hn::StoreU(Log(value), lanes, log + i);
-    hn::StoreU(Tanh(value), lanes, tanh + i);
-  }
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace creamery
 HWY_AFTER_NAMESPACE();
@@ -206,7 +191,6 @@ HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 HWY_EXPORT(Norm);
 HWY_EXPORT(AdamStep);
-HWY_EXPORT(MathRows);
 
 void FusedForward(const FusedLayout& layout, const float* weights, float* tile) {
   HWY_DYNAMIC_DISPATCH(Forward)(layout, weights, tile);
@@ -221,10 +205,6 @@ double FusedNorm(int64_t count, const float* values) { return HWY_DYNAMIC_DISPAT
 void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count,
                    const FusedState& state) {
   HWY_DYNAMIC_DISPATCH(AdamStep)(adam, gradient, step_scale, count, state);
-}
-
-void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {
-  HWY_DYNAMIC_DISPATCH(MathRows)(count, x, exp, log, tanh, softplus, sigmoid);
 }
 
 }  // namespace creamery

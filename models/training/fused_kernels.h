@@ -41,9 +41,6 @@ struct FusedState {
 void FusedAdamStep(const FusedAdam& adam, const float* gradient, const float* step_scale, int64_t count,
                    const FusedState& state);
 
-// The elementary functions that the kernels use, for their test: of `count` numbers, a multiple of 16.
-void FusedMath(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid);
-
 }  // namespace creamery
 
 #endif  // CREAMERY_MODELS_TRAINING_FUSED_KERNELS_H_

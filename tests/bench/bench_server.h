@@ -11,6 +11,7 @@
 #include "client/cpp/client.h"
 #include "models/plan/plan.h"
 #include "tests/support/child_process.h"
+#include "tests/support/scratch_directory.h"
 
 namespace grpc {
 class Channel;

@@ -1,6 +1,6 @@
 #include "tests/bench/peaks.h"
 
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#include "models/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tests/bench/peaks.cc"
 #include <hwy/foreach_target.h>  // compiles this file once per instruction set

@@ -9,6 +9,7 @@
 
 #include "tests/status_matchers.h"
 #include "tests/support/child_process.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 namespace {

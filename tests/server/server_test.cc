@@ -35,7 +35,7 @@ class ServerTest : public TestServer {
     return FromGrpc(stub.GetProject(&context, request, &project));
   }
   void WriteTokens(const std::string& text, mode_t mode) {
-    config_.set_token_file(directory_ + "/tokens");
+    config_.set_token_file(directory_ / "tokens");
     std::ofstream(config_.token_file()) << text;
     ASSERT_EQ(chmod(config_.token_file().c_str(), mode), 0);
   }
@@ -104,7 +104,7 @@ TEST_F(ServerTest, NobodyIsAWorkerWithoutAWorkersToken) {
 TEST_F(ServerTest, TheAddressIsOnePersonsAtATime) {
   StartServer();
   ServerConfig second = config_;
-  second.set_data(directory_ + "/other");
+  second.set_data(directory_ / "other");
   second.set_listen(server_->address());
   ASSERT_THAT(CompleteConfig(&second), IsOk());
   EXPECT_THAT(Server::Start(second), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("the port is in use")));
@@ -114,7 +114,7 @@ TEST_F(ServerTest, TheAddressIsOnePersonsAtATime) {
 }
 
 TEST_F(ServerTest, ItAnswersOnItsPortAndDrains) {
-  config_.set_port_file(directory_ + "/port");
+  config_.set_port_file(directory_ / "port");
   StartServer();
   std::string address;
   std::ifstream(config_.port_file()) >> address;
@@ -263,8 +263,8 @@ TEST_F(ServerTest, StatisticsComeWithTheirErrorAndTheSeed) {
 }
 
 TEST_F(ServerTest, WithTlsAPlainClientGetsNothing) {
-  const std::string key = directory_ + "/key.pem";
-  const std::string cert = directory_ + "/cert.pem";
+  const std::string key = directory_ / "key.pem";
+  const std::string cert = directory_ / "cert.pem";
   const std::string command =
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
       "-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout " +

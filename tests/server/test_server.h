@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -20,6 +19,7 @@
 #include "storage/registry.h"
 #include "tests/server/test_artifact.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 
@@ -30,18 +30,13 @@ inline absl::Status FromGrpc(const grpc::Status& status) {
 class TestServer : public ::testing::Test {
  protected:
   TestServer() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "creamery-test-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    config_.set_data(directory_ + "/data");
+    config_.set_data(directory_ / "data");
     config_.set_listen("127.0.0.1:0");
     config_.set_local_workers(0);
     config_.set_min_free_mib(0);
     config_.set_drain_seconds(5);
   }
-  ~TestServer() override {
-    server_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~TestServer() override { server_.reset(); }
 
   void StartServer() {
     ASSERT_THAT(CompleteConfig(&config_), IsOk());
@@ -80,7 +75,7 @@ class TestServer : public ::testing::Test {
     return status;
   }
 
-  std::string directory_;
+  ScratchDirectory directory_;
   ServerConfig config_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

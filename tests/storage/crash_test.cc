@@ -55,7 +55,7 @@ void ReadInto(int pipe, std::string& text) {
 }
 
 TEST(StorageCrashTest, EverythingAcknowledgedSurvivesKill9) {
-  TempDirectory directory;
+  ScratchDirectory directory;
   {
     const Caller ada{"ada", "", "", absl::Now()};
     ASSERT_OK_AND_ASSIGN(auto registry, Registry::Open(directory.path(), {0, absl::Hours(1)}));

@@ -21,7 +21,7 @@ class DatabaseTest : public ::testing::Test {
     EXPECT_THAT(query.Step(), IsOk());
     return query.Int(0);
   }
-  TempDirectory directory_;
+  ScratchDirectory directory_;
 };
 
 TEST_F(DatabaseTest, AnOlderFileIsMigratedOnceAndANewerOneIsRefused) {

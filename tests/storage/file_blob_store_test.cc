@@ -13,7 +13,7 @@ class FileBlobStoreTest : public ::testing::Test {
   void SetUp() override { ASSERT_OK_AND_ASSIGN(store_, FileBlobStore::Open(directory_.path() + "/blobs", 0)); }
   int NumFiles() const { return std::distance(std::filesystem::directory_iterator(directory_.path() + "/blobs"), {}); }
 
-  TempDirectory directory_;
+  ScratchDirectory directory_;
   std::unique_ptr<FileBlobStore> store_;
 };
 

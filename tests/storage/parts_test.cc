@@ -38,7 +38,7 @@ class PartsTest : public ::testing::Test {
     return {{first.digest, 3}, {second.digest, 1}};
   }
 
-  TempDirectory directory_;
+  ScratchDirectory directory_;
   std::unique_ptr<FileBlobStore> store_;
   v1::Dataset schema_;
 };

@@ -2,29 +2,15 @@
 #ifndef CREAMERY_TESTS_STORAGE_REGISTRY_FIXTURE_H_
 #define CREAMERY_TESTS_STORAGE_REGISTRY_FIXTURE_H_
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "storage/registry.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
-
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string pattern = ::testing::TempDir() + "/creamery-XXXXXX";
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempDirectory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class RegistryFixture : public ::testing::Test {
  protected:
@@ -85,7 +71,7 @@ class RegistryFixture : public ::testing::Test {
     EXPECT_THAT(problems, ::testing::IsEmpty());
   }
 
-  TempDirectory directory_;
+  ScratchDirectory directory_;
   Registry::Options options_{0, absl::Hours(1)};
   const Caller ada_{"ada", "", "", absl::FromUnixSeconds(1800000000)};
   std::unique_ptr<Registry> registry_;

@@ -97,14 +97,4 @@ std::string WaitForWord(const std::string& path, ChildProcess& writer, absl::Dur
   return word;
 }
 
-ScratchDirectory::ScratchDirectory() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "creamery-XXXXXX").string();
-  path_ = mkdtemp(pattern.data());
-}
-
-ScratchDirectory::~ScratchDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace creamery

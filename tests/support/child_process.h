@@ -43,21 +43,6 @@ class ChildProcess {
 // The first word of a file, once there is one; empty if there is none in time, or if `writer` has ended before.
 std::string WaitForWord(const std::string& path, ChildProcess& writer, absl::Duration timeout);
 
-// A path below a directory that is removed at the end.
-class ScratchDirectory {
- public:
-  ScratchDirectory();
-  ~ScratchDirectory();
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace creamery
 
 #endif  // CREAMERY_TESTS_SUPPORT_CHILD_PROCESS_H_

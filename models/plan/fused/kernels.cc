@@ -1,7 +1,6 @@
 #include "models/plan/fused/kernels.h"
 
-// Processors without a fused multiply-add get the baseline; what lies between would only take time to compile.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#include "models/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/plan/fused/kernels.cc"
 #include <hwy/foreach_target.h>  // compiles this file once per instruction set

@@ -7,15 +7,11 @@ import torch_training
 from nflows.flows.autoregressive import MaskedAutoregressiveFlow
 
 
-class Subject:
+class Subject(torch_training.TorchSubject):
     note = "MAF 6 x (50, 50), tanh"
 
     def __init__(self, rows, held_out):
-        torch.set_num_threads(1)
-        torch.manual_seed(1)
-        self._rows, self._held_out = (torch.tensor(each, dtype=torch.float32) for each in (rows, held_out))
-        self._mean, self._std = self._rows.mean(0), self._rows.std(0)
-        self._ladj = self._std.log().sum()
+        super().__init__(rows, held_out)
         self._flow = MaskedAutoregressiveFlow(
             rows.shape[1], 50, num_layers=6, num_blocks_per_layer=1, use_residual_blocks=False, activation=torch.tanh
         )
@@ -31,9 +27,6 @@ class Subject:
 
     def _log_prob(self, theta):
         return self._flow.log_prob((theta - self._mean) / self._std) - self._ladj
-
-    def prepare(self, theta):
-        return torch.tensor(theta, dtype=torch.float32)
 
     def log_prob(self):
         def ask(theta):

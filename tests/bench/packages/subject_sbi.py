@@ -7,17 +7,16 @@ import importlib.metadata
 import time
 
 import torch
+import torch_training
 from sbi.inference import NPE
 from sbi.neural_nets import posterior_nn
 
 
-class Subject:
+class Subject(torch_training.TorchSubject):
     note = "MAF 6 x (50, 50), tanh, one constant datum"
 
     def __init__(self, rows, held_out):
-        torch.set_num_threads(1)
-        torch.manual_seed(1)
-        self._rows, self._held_out = (torch.tensor(each, dtype=torch.float32) for each in (rows, held_out))
+        super().__init__(rows, held_out)
         build = posterior_nn(
             model="maf", z_score_x="none", z_score_theta="independent", hidden_features=50, num_transforms=6,
             num_blocks=1,
@@ -40,7 +39,7 @@ class Subject:
         return [(seconds, value)]
 
     def prepare(self, theta):
-        return torch.tensor(theta, dtype=torch.float32)[:, None]
+        return super().prepare(theta)[:, None]
 
     def log_prob(self):
         def ask(theta):

@@ -7,15 +7,11 @@ import torch_training
 import zuko
 
 
-class Subject:
+class Subject(torch_training.TorchSubject):
     note = "MAF 6 x (50, 50), ReLU"
 
     def __init__(self, rows, held_out):
-        torch.set_num_threads(1)
-        torch.manual_seed(1)
-        self._rows, self._held_out = (torch.tensor(each, dtype=torch.float32) for each in (rows, held_out))
-        self._mean, self._std = self._rows.mean(0), self._rows.std(0)
-        self._ladj = self._std.log().sum()
+        super().__init__(rows, held_out)
         self._flow = zuko.flows.MAF(rows.shape[1], transforms=6, hidden_features=(50, 50))
         self._distribution = self._flow()
 
@@ -29,9 +25,6 @@ class Subject:
 
     def _log_prob(self, distribution, theta):
         return distribution.log_prob((theta - self._mean) / self._std) - self._ladj
-
-    def prepare(self, theta):
-        return torch.tensor(theta, dtype=torch.float32)
 
     def log_prob(self):
         self._distribution = self._flow()

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/client/cpp/temporary_folder.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 namespace {
@@ -25,7 +25,7 @@ class CliTest : public ::testing::Test {
  protected:
   // Runs `creamery ARGUMENTS` through a shell. Port 1 of this machine: nobody listens there.
   Outcome Run(const std::string& arguments, const std::string& environment = "CREAMERY_SERVER=127.0.0.1:1") {
-    const std::string out = folder_.Path("out"), err = folder_.Path("err");
+    const std::string out = (folder_ / "out"), err = (folder_ / "err");
     const std::string command = "env -u CREAMERY_TOKEN_FILE -u CREAMERY_TLS_CA " + environment +
                                 " " CREAMERY_BINARY_DIR "/bin/creamery " + arguments + " >" + out + " 2>" + err +
                                 " </dev/null";
@@ -37,7 +37,7 @@ class CliTest : public ::testing::Test {
     text << std::ifstream(path).rdbuf();
     return text.str();
   }
-  TemporaryFolder folder_;
+  ScratchDirectory folder_;
 };
 
 TEST_F(CliTest, HelpNamesEveryNounAndVerb) {
@@ -117,7 +117,7 @@ TEST_F(CliTest, AGivenEvidenceNamesItsMethod) {
 }
 
 TEST_F(CliTest, FilesAreJudgedBeforeTheServerIsAsked) {
-  EXPECT_THAT(Run("datasets upload p/d " + folder_.Path("none.csv")).err,
+  EXPECT_THAT(Run("datasets upload p/d " + (folder_ / "none.csv")).err,
               AllOf(HasSubstr("creamery: NOT_FOUND: "), HasSubstr("none.csv")));
   const std::string bad = folder_.Write("bad.csv", "a,b\n1,2\n3,oops\n");
   const Outcome outcome = Run("datasets upload p/d " + bad);
@@ -144,9 +144,9 @@ TEST_F(CliTest, ATokenIsNotSentInTheClearToAnotherMachine) {
   const Outcome outcome = Run("--server=192.0.2.1:1 --token-file=" + token + " models list p");
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("in the clear"));
-  EXPECT_THAT(Run("--token-file=" + folder_.Path("none") + " models list p").err, HasSubstr("NOT_FOUND"));
+  EXPECT_THAT(Run("--token-file=" + (folder_ / "none") + " models list p").err, HasSubstr("NOT_FOUND"));
   EXPECT_THAT(Run("--token-file=" + folder_.Write("empty", "# x\n") + " models list p").err, HasSubstr("no token"));
-  EXPECT_THAT(Run("--tls-ca=" + folder_.Path("none") + " models list p").err, HasSubstr("CA file"));
+  EXPECT_THAT(Run("--tls-ca=" + (folder_ / "none") + " models list p").err, HasSubstr("CA file"));
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 #include "client/cpp/prior_text.h"
 #include "client/cpp/spec_options.h"
 #include "tests/client/cpp/server_process.h"
-#include "tests/client/cpp/temporary_folder.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 namespace {
@@ -38,11 +38,11 @@ Samples SixRows() {
 class ClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    server_ = std::make_unique<ServerProcess>(folder_.Path(""));
+    server_ = std::make_unique<ServerProcess>(folder_.path());
     ASSERT_NE(server_->address(), "") << "creamery-server did not start";
     client_ = std::make_unique<Client>(*Client::Connect(server_->address()));
   }
-  TemporaryFolder folder_;
+  ScratchDirectory folder_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> client_;
 };
@@ -153,7 +153,7 @@ TEST_F(ClientTest, WaitingGoesOnOverARestartOfTheServer) {
   while (words == 0) absl::SleepFor(absl::Milliseconds(10));
   const std::string address = server_->address();
   EXPECT_EQ(server_->Stop(), 0);
-  server_ = std::make_unique<ServerProcess>(folder_.Path(""), address);
+  server_ = std::make_unique<ServerProcess>(folder_.path(), address);
   EXPECT_EQ(server_->address(), address);
   EXPECT_THAT(job.Cancel(), IsOk());
   waiter.join();
@@ -163,9 +163,9 @@ TEST_F(ClientTest, WaitingGoesOnOverARestartOfTheServer) {
 }
 
 TEST(ClientTokenTest, ATokenOpensTheDoor) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   const std::string tokens = folder.Write("tokens", "# token principal\ns3cret-of-alice-0123456789abcdef alice\n");
-  ServerProcess server(folder.Path(""), "127.0.0.1:0", {"--local_workers=0", "--token_file=" + tokens});
+  ServerProcess server(folder.path(), "127.0.0.1:0", {"--local_workers=0", "--token_file=" + tokens});
   ASSERT_NE(server.address(), "");
   EXPECT_THAT(Client::Connect(server.address())->ListProjects(), HasCode(absl::StatusCode::kUnauthenticated));
   ClientOptions options;
@@ -177,20 +177,19 @@ TEST(ClientTokenTest, ATokenOpensTheDoor) {
 }
 
 TEST(ClientTokenTest, TlsWithACertificateFile) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   const std::string make =
       "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
       "subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout " +
-      folder.Path("key.pem") + " -out " + folder.Path("cert.pem") + " 2>/dev/null";
+      (folder / "key.pem") + " -out " + (folder / "cert.pem") + " 2>/dev/null";
   if (std::system(make.c_str()) != 0) GTEST_SKIP() << "no openssl command to make a certificate with";
-  ServerProcess server(
-      folder.Path(""), "127.0.0.1:0",
-      {"--local_workers=0", "--tls_cert=" + folder.Path("cert.pem"), "--tls_key=" + folder.Path("key.pem"),
-       "--token_file=" + folder.Write("tokens", "s3cret-0123456789 alice\n")});
+  ServerProcess server(folder.path(), "127.0.0.1:0",
+                       {"--local_workers=0", "--tls_cert=" + (folder / "cert.pem"), "--tls_key=" + (folder / "key.pem"),
+                        "--token_file=" + folder.Write("tokens", "s3cret-0123456789 alice\n")});
   ASSERT_NE(server.address(), "");
   ClientOptions options;
   options.token = "s3cret-0123456789";
-  options.tls_ca = folder.Path("cert.pem");
+  options.tls_ca = (folder / "cert.pem");
   EXPECT_THAT(Client::Connect(server.address(), options)->ListProjects(), IsOk());
   options.tls_ca = "";
   EXPECT_THAT(Client::Connect(server.address(), options)->ListProjects(), HasCode(absl::StatusCode::kUnavailable));
@@ -201,8 +200,8 @@ TEST(ClientTrainingTest, ATrainedDensityAnswersAndComesBackFromItsArtifact) {
   if (!std::filesystem::exists(CREAMERY_BINARY_DIR "/bin/creamery-worker")) {
     GTEST_SKIP() << "creamery-worker is not built (option CREAMERY_TRAINING)";
   }
-  TemporaryFolder folder;
-  ServerProcess server(folder.Path(""), "127.0.0.1:0", {"--local_workers=1"});
+  ScratchDirectory folder;
+  ServerProcess server(folder.path(), "127.0.0.1:0", {"--local_workers=1"});
   ASSERT_NE(server.address(), "");
   ASSERT_OK_AND_ASSIGN(const Client client, Client::Connect(server.address()));
   SampleArrays arrays;

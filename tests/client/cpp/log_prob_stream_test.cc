@@ -14,9 +14,9 @@
 #include "client/cpp/client.h"
 #include "client/cpp/readers/table.h"
 #include "tests/client/cpp/server_process.h"
-#include "tests/client/cpp/temporary_folder.h"
 #include "tests/server/gaussian_models.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 namespace {
@@ -41,7 +41,7 @@ class LogProbStreamTest : public ::testing::Test {
     model_ = std::make_unique<Model>(*client_->GetModel("p/m"));
   }
   void StartServer(const std::string& listen) {
-    server_ = std::make_unique<ServerProcess>(folder_.Path(""), listen,
+    server_ = std::make_unique<ServerProcess>(folder_.path(), listen,
                                               std::vector<std::string>{"--local_workers=0", "--drain_seconds=0.5"});
     ASSERT_NE(server_->address(), "") << "creamery-server did not start";
     client_ = std::make_unique<Client>(*Client::Connect(server_->address()));
@@ -55,21 +55,21 @@ class LogProbStreamTest : public ::testing::Test {
   // `creamery ARGUMENTS` through a shell; its exit code.
   int Run(const std::string& arguments) {
     const std::string command =
-        absl::StrCat("cd ", folder_.Path(""), " && env -u CREAMERY_TOKEN_FILE -u CREAMERY_TLS_CA ", CREAMERY_BINARY_DIR,
+        absl::StrCat("cd ", folder_.path(), " && env -u CREAMERY_TOKEN_FILE -u CREAMERY_TLS_CA ", CREAMERY_BINARY_DIR,
                      "/bin/creamery --server=", server_->address(), " ", arguments, " >out 2>err");
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   std::string Read(const std::string& name) const {
     std::ostringstream text;
-    text << std::ifstream(folder_.Path(name)).rdbuf();
+    text << std::ifstream(folder_ / name).rdbuf();
     return text.str();
   }
   std::vector<std::string> Lines(const std::string& name) const {
     return absl::StrSplit(Read(name), '\n', absl::SkipEmpty());
   }
 
-  TemporaryFolder folder_;
+  ScratchDirectory folder_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<Model> model_;
@@ -204,7 +204,7 @@ TEST_F(LogProbStreamTest, TheCommandLineReadsAndWritesRowsAsTheyCome) {
   EXPECT_EQ(Lines("out"), from_file);
   ASSERT_EQ(Run("log-prob p/m rows.csv --out=answer.npy"), 0) << Read("err");
   EXPECT_EQ(Read("out"), "");
-  ASSERT_OK_AND_ASSIGN(const Table answer, ReadTable(folder_.Path("answer.npy")));
+  ASSERT_OK_AND_ASSIGN(const Table answer, ReadTable(folder_ / "answer.npy"));
   ASSERT_EQ(answer.num_rows, n);
   for (int64_t i = 0; i < n; i += 997) EXPECT_EQ(std::stod(from_file[i]), answer.columns[0].values[i]);
 
@@ -216,12 +216,12 @@ TEST_F(LogProbStreamTest, TheCommandLineReadsAndWritesRowsAsTheyCome) {
   ASSERT_EQ(table.size(), static_cast<size_t>(n) + 1);
   EXPECT_EQ(table[0], "log_prob,spread,d_a,d_b");
 
-  std::ofstream(folder_.Path("rows.csv"), std::ios::app) << "1,2\n";
+  std::ofstream((folder_ / "rows.csv"), std::ios::app) << "1,2\n";
   EXPECT_EQ(Run("log-prob p/m rows.csv --out=short.csv"), 1);
   EXPECT_THAT(Read("err"), HasSubstr("line 50002: 2 columns, expected 3"));
   EXPECT_EQ(Run("log-prob p/m rows.csv --precision=half"), 2);
   EXPECT_EQ(Run("log-prob p/m rows.csv --out=answer.txt"), 2);
-  for (const auto& file : std::filesystem::directory_iterator(folder_.Path(""))) {
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
     EXPECT_NE(file.path().filename(), "short.csv");
     EXPECT_NE(file.path().extension(), ".part");
   }

@@ -8,8 +8,8 @@
 #include "client/cpp/readers/row_reader.h"
 #include "client/cpp/readers/table.h"
 #include "proto/support/safetensors.h"
-#include "tests/client/cpp/temporary_folder.h"
 #include "tests/status_matchers.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 namespace {
@@ -40,7 +40,7 @@ std::string Npy(const std::string& type, const std::string& shape, const std::ve
 }
 
 TEST(CsvReaderTest, TheFirstLineNamesTheColumns) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("a.csv", "a, \"b\",w\r\n1,2.5,1\n\n-3,4e-2,2\n")));
   EXPECT_THAT(NamesOf(table), ElementsAre("a", "b", "w"));
   EXPECT_EQ(table.num_rows, 2);
@@ -49,20 +49,20 @@ TEST(CsvReaderTest, TheFirstLineNamesTheColumns) {
 }
 
 TEST(CsvReaderTest, NumbersAloneHaveNoNames) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("a.csv", "1,2\n3,4\n")));
   EXPECT_FALSE(table.named);
   EXPECT_THAT(table.columns[1].values, ElementsAre(2, 4));
 }
 
 TEST(CsvReaderTest, NamesBehindAHashAreNames) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("a.csv", "# a,b\n1,2\n")));
   EXPECT_THAT(NamesOf(table), ElementsAre("a", "b"));
 }
 
 TEST(CsvReaderTest, ErrorsNameTheLine) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   EXPECT_THAT(ReadTable(folder.Write("a.csv", "a,b\n1,2\n3,x7\n")),
               StatusIs(kInvalid, AllOf(HasSubstr("line 3, column 2"), HasSubstr("'x7' is not a number"))));
   EXPECT_THAT(ReadTable(folder.Write("b.csv", "a,b\n1,2\n3\n")),
@@ -71,12 +71,12 @@ TEST(CsvReaderTest, ErrorsNameTheLine) {
               StatusIs(kInvalid, HasSubstr("line 1: 3 names for rows of 2 columns")));
   EXPECT_THAT(ReadTable(folder.Write("d.csv", "a,b\n")), StatusIs(kInvalid, HasSubstr("no rows")));
   EXPECT_THAT(ReadTable(folder.Write("e.csv", "")), StatusIs(kInvalid, HasSubstr("no rows")));
-  EXPECT_THAT(ReadTable(folder.Path("missing.csv")),
+  EXPECT_THAT(ReadTable(folder / "missing.csv"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("missing.csv' does not exist")));
 }
 
 TEST(NpyReaderTest, ReadsTypesAndOrders) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table c, ReadTable(folder.Write("a.npy", Npy<double>("<f8", "(2, 2)", {1, 2, 3, 4}))));
   EXPECT_FALSE(c.named);
   EXPECT_THAT(c.columns[0].values, ElementsAre(1, 3));
@@ -89,7 +89,7 @@ TEST(NpyReaderTest, ReadsTypesAndOrders) {
 }
 
 TEST(NpyReaderTest, MalformedFilesAreRefused) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   const std::string good = Npy<double>("<f8", "(2, 2)", {1, 2, 3, 4});
   EXPECT_THAT(ReadTable(folder.Write("a.npy", "PK\x03\x04 not numpy at all")),
               StatusIs(kInvalid, HasSubstr("is not a .npy file")));
@@ -108,7 +108,7 @@ TEST(NpyReaderTest, MalformedFilesAreRefused) {
 }
 
 TEST(RowReaderTest, RowsComeInBlocksOfAnySizeInTheirOrder) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   const std::string csv = folder.Write("a.csv", "a,b\n1,10\n\n2,20\n# between\n3,30\n4,40\n5,50");
   const std::string c = folder.Write("c.npy", Npy<double>("<f8", "(5, 2)", {1, 10, 2, 20, 3, 30, 4, 40, 5, 50}));
   const std::string fortran =
@@ -128,7 +128,7 @@ TEST(RowReaderTest, RowsComeInBlocksOfAnySizeInTheirOrder) {
 }
 
 TEST(RowReaderTest, ALineThatIsWrongShowsWhenItIsReached) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> reader, OpenRows(folder.Write("a.csv", "1,2\n3,4\n5\n")));
   std::vector<double> rows;
   EXPECT_EQ(*reader->Read(2, &rows), 2);
@@ -136,7 +136,7 @@ TEST(RowReaderTest, ALineThatIsWrongShowsWhenItIsReached) {
 }
 
 TEST(RowReaderTest, ColumnsAreFoundByNameAndNamedWhereTheyHaveNone) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RowReader> named, OpenRows(folder.Write("a.csv", "a,b,c\n1,2,3\n")));
   EXPECT_THAT(*FindColumns(*named, {"c", "a"}), ElementsAre(2, 0));
   EXPECT_THAT(*FindColumns(*named, {}), ElementsAre(0, 1, 2));
@@ -152,7 +152,7 @@ TEST(SafetensorsReaderTest, ThetaAndItsFields) {
   file.Add("weight", {2}, std::vector<double>{.5, 1});
   file.Add("chain", {2}, std::vector<int64_t>{7, 8});
   file.SetMetadata("dataset", R"({"parameters":[{"name":"a"},{"name":"b"}],"row_kind":"MCMC"})");
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("a.safetensors", file.Serialize())));
   EXPECT_THAT(NamesOf(table), ElementsAre("a", "b"));
   EXPECT_THAT(table.weight, ElementsAre(.5, 1));
@@ -164,7 +164,7 @@ TEST(SafetensorsReaderTest, TensorsWithoutThetaAreColumns) {
   Safetensors file;
   file.Add("a", {2}, std::vector<double>{1, 2});
   file.Add("b", {2}, std::vector<float>{3, 4});
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("a.safetensors", file.Serialize())));
   EXPECT_THAT(NamesOf(table), ElementsAre("a", "b"));
   EXPECT_THAT(table.columns[1].values, ElementsAre(3, 4));
@@ -174,19 +174,19 @@ TEST(SafetensorsReaderTest, MalformedFilesAreRefused) {
   Safetensors file;
   file.Add("theta", {2, 1}, std::vector<double>{1, 2});
   file.Add("weight", {3}, std::vector<double>{1, 2, 3});
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   EXPECT_THAT(ReadTable(folder.Write("a.safetensors", "garbage")), StatusIs(kInvalid, HasSubstr("a.safetensors")));
   EXPECT_THAT(ReadTable(folder.Write("b.safetensors", file.Serialize())), StatusIs(kInvalid, HasSubstr("weight")));
 }
 
 TEST(GetDistReaderTest, ReadsAllChainsOfARootAndNegatesTheSecondColumn) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   folder.Write("run_1.txt", "2 10 .1 .2\n1 11 .3 .4\n");
   folder.Write("run_2.txt", "3 12 .5 .6\n");
   folder.Write("run_10.txt", "4 13 .7 .8\n");
   folder.Write("run.paramnames", "a\t\\alpha\nb*\t\\beta_x\n");
   for (const std::string given : {"run", "run_1.txt", "run.paramnames"}) {
-    ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Path(given)));
+    ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder / given));
     EXPECT_THAT(NamesOf(table), ElementsAre("a", "b"));
     EXPECT_EQ(table.columns[0].label, "\\alpha");
     EXPECT_TRUE(table.columns[1].derived);
@@ -195,34 +195,34 @@ TEST(GetDistReaderTest, ReadsAllChainsOfARootAndNegatesTheSecondColumn) {
     EXPECT_THAT(table.chain, ElementsAre(1, 1, 2, 10));
     EXPECT_EQ(table.row_kind, v1::MCMC);
   }
-  ASSERT_OK_AND_ASSIGN(const Table second, ReadTable(folder.Path("run_2.txt")));
+  ASSERT_OK_AND_ASSIGN(const Table second, ReadTable(folder / "run_2.txt"));
   EXPECT_THAT(second.chain, ElementsAre(2));
 }
 
 TEST(GetDistReaderTest, OneFileHasNoChainIds) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   folder.Write("single.txt", "# weight -logL a\n2 10 .1\n");
-  ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Path("single.txt")));
+  ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder / "single.txt"));
   EXPECT_TRUE(table.chain.empty());
   EXPECT_FALSE(table.named);
 }
 
 TEST(GetDistReaderTest, MalformedFilesAreRefused) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   folder.Write("a_1.txt", "1 2 3\n");
   folder.Write("a_2.txt", "1 2 3 4\n");
-  EXPECT_THAT(ReadTable(folder.Path("a")), StatusIs(kInvalid, HasSubstr("a_2.txt has 2 parameters")));
+  EXPECT_THAT(ReadTable(folder / "a"), StatusIs(kInvalid, HasSubstr("a_2.txt has 2 parameters")));
   EXPECT_THAT(ReadTable(folder.Write("b.txt", "1 2 3\n1 two 3\n")), StatusIs(kInvalid, HasSubstr("line 2, column 2")));
   EXPECT_THAT(ReadTable(folder.Write("c.txt", "1 2\n")), StatusIs(kInvalid, HasSubstr("expected weight")));
   folder.Write("d.txt", "1 2 3\n");
   folder.Write("d.paramnames", "a\nb\n");
-  EXPECT_THAT(ReadTable(folder.Path("d.txt")), StatusIs(kInvalid, HasSubstr("names 2 parameters, expected 1")));
-  EXPECT_THAT(ReadTable(folder.Path("nothing")), HasCode(absl::StatusCode::kNotFound));
-  EXPECT_THAT(ReadTable(folder.Path("chain.h5")), StatusIs(kInvalid, HasSubstr(".h5 are not read")));
+  EXPECT_THAT(ReadTable(folder / "d.txt"), StatusIs(kInvalid, HasSubstr("names 2 parameters, expected 1")));
+  EXPECT_THAT(ReadTable(folder / "nothing"), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadTable(folder / "chain.h5"), StatusIs(kInvalid, HasSubstr(".h5 are not read")));
 }
 
 TEST(PolyChordReaderTest, DeadAndLivePointsWithBirths) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   folder.Write("r.paramnames", "a A\n");
   folder.Write("r_phys_live-birth.txt", ".3 5 4\n");
   const std::string path = folder.Write("r_dead-birth.txt", ".1 -1e30 -inf\n.2 2 -.1000000E+31\n");
@@ -236,7 +236,7 @@ TEST(PolyChordReaderTest, DeadAndLivePointsWithBirths) {
 }
 
 TEST(PolyChordReaderTest, SaysWhenLivePointsAreMissing) {
-  TemporaryFolder folder;
+  ScratchDirectory folder;
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder.Write("r_dead-birth.txt", ".1 1 0\n")));
   EXPECT_THAT(table.notes.at(0), HasSubstr("there is no"));
 }

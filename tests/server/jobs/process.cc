@@ -1,7 +1,5 @@
 #include "tests/server/jobs/process.h"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,18 +18,13 @@ std::string ReadFile(const std::string& path) {
   return content.str();
 }
 
-void WritePrivateFile(const std::string& path, const std::string& content) {
-  std::ofstream(path) << content;
-  chmod(path.c_str(), S_IRUSR | S_IWUSR);
-}
-
 std::string Program(const std::string& name) { return absl::StrCat(CREAMERY_BINARY_DIR, "/bin/", name); }
 
 }  // namespace
 
 ServerProcess::ServerProcess(std::vector<std::string> more) : more_(std::move(more)) {
-  WritePrivateFile(directory_ / "tokens", "person-token-of-tests person\nworker-token-of-tests worker worker\n");
-  WritePrivateFile(directory_ / "worker-token", "worker-token-of-tests\n");
+  directory_.Write("tokens", "person-token-of-tests person\nworker-token-of-tests worker worker\n");
+  directory_.Write("worker-token", "worker-token-of-tests\n");
   Start();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/child_process.h"
+#include "tests/support/scratch_directory.h"
 
 namespace creamery {
 

@@ -64,7 +64,7 @@ class IdleUploadTest : public TestServer {
   }
   int Files() const {
     int files = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/data/blobs")) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ / "data/blobs")) {
       files += entry.is_regular_file() ? 1 : 0;
     }
     return files;

@@ -73,7 +73,7 @@ class DatasetServiceTest : public TestServer {
   // Files in the blob store, temporary ones included.
   int Files() {
     int files = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/data/blobs")) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ / "data/blobs")) {
       files += entry.is_regular_file() ? 1 : 0;
     }
     return files;

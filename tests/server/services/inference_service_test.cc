@@ -390,7 +390,7 @@ TEST_F(InferenceServiceTest, ALoadedModelAnswersWithoutItsFileAndADamagedOneSays
   ASSERT_THAT(LogProb(first), IsOk());
   ASSERT_OK_AND_ASSIGN(const v1::ModelVersion second, server_->registry().GetVersion({"planck", "wcdm"}, 2));
   // The files of both are gone; only the first is in memory.
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/data/blobs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ / "data/blobs")) {
     if (entry.is_regular_file()) std::filesystem::resize_file(entry.path(), 10);
   }
   EXPECT_THAT(LogProb(first), IsOk());

@@ -322,9 +322,7 @@ TEST_F(LogProbStreamTest, ADrainingServerEndsStreamsThatWouldStayOpen) {
 }
 
 TEST_F(LogProbStreamTest, WithATokenFileAStreamNeedsAToken) {
-  config_.set_token_file(directory_ + "/tokens");
-  std::ofstream(config_.token_file()) << "0123456789abcdef alice\n";
-  ASSERT_EQ(chmod(config_.token_file().c_str(), 0600), 0);
+  config_.set_token_file(directory_.Write("tokens", "0123456789abcdef alice\n"));
   StartServer();
   grpc::ClientContext without, with;
   const Stream refused = inference_->LogProbStream(&without);

@@ -77,7 +77,7 @@ TEST_F(ModelServiceTest, WhatIsNotAnArtifactIsRefusedAndLeavesNothing) {
   EXPECT_THAT(Import("projects/nobody/models/m", TestArtifact()), HasCode(absl::StatusCode::kNotFound));
   EXPECT_THAT(Import("nonsense", TestArtifact()), HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(server_->registry().GetModel({"planck", "wcdm"}), HasCode(absl::StatusCode::kNotFound));
-  EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/data/blobs"));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_ / "data/blobs"));
 }
 
 TEST_F(ModelServiceTest, ARepeatedImportIsTheSameVersionAndOtherContentIsRefused) {

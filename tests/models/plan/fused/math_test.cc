@@ -1,21 +1,52 @@
-// The elementary functions of the fused training step against the library's in float64.
+// The elementary functions of float32 vectors against the library's in float64.
+#include "models/simd_targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tests/models/plan/fused/math_test.cc"
+#include <hwy/foreach_target.h>  // compiles this file once per instruction set
+#include <hwy/highway.h>
+
+#include "models/plan/fused/math_inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace creamery {
+namespace HWY_NAMESPACE {
+
+// Of `count` numbers, a multiple of 16.
+void MathRows(int64_t count, const float* x, float* exp, float* log, float* tanh, float* softplus, float* sigmoid) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Lanes lanes;
+    const Vector value = hn::LoadU(lanes, x + i);
+    Vector derivative;
+    hn::StoreU(Softplus(value, derivative), lanes, softplus + i);
+    hn::StoreU(derivative, lanes, sigmoid + i);
+    hn::StoreU(Exp(value), lanes, exp + i);
+    hn::StoreU(Log(value), lanes, log + i);
+    hn::StoreU(Tanh(value), lanes, tanh + i);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace creamery
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "models/training/fused_kernels.h"
-
 namespace creamery {
 namespace {
+
+HWY_EXPORT(MathRows);
 
 struct Values {
   explicit Values(std::vector<float> numbers) : x(std::move(numbers)) {
     while (x.size() % 16 != 0) x.push_back(1);
     for (std::vector<float>* out : {&exp, &log, &tanh, &softplus, &sigmoid}) out->resize(x.size());
-    FusedMath(static_cast<int64_t>(x.size()), x.data(), exp.data(), log.data(), tanh.data(), softplus.data(),
-              sigmoid.data());
+    HWY_DYNAMIC_DISPATCH(MathRows)
+    (static_cast<int64_t>(x.size()), x.data(), exp.data(), log.data(), tanh.data(), softplus.data(), sigmoid.data());
   }
   std::vector<float> x, exp, log, tanh, softplus, sigmoid;
 };
@@ -28,7 +59,7 @@ std::vector<float> Grid(double begin, double end, int count) {
 
 double RelativeError(double value, double truth) { return std::abs(value - truth) / std::abs(truth); }
 
-TEST(FusedMathTest, FunctionsOfOrdinaryNumbersAreExactToFloat32) {
+TEST(MathTest, FunctionsOfOrdinaryNumbersAreExactToFloat32) {
   const Values of(Grid(-20, 20, 100001));
   for (size_t i = 0; i < of.x.size(); ++i) {
     const double x = of.x[i];
@@ -40,7 +71,7 @@ TEST(FusedMathTest, FunctionsOfOrdinaryNumbersAreExactToFloat32) {
   }
 }
 
-TEST(FusedMathTest, LogarithmsOfAllMagnitudesAreExactToFloat32) {
+TEST(MathTest, LogarithmsOfAllMagnitudesAreExactToFloat32) {
   std::vector<float> x;
   for (const float exponent : Grid(-86, 86, 50001)) x.push_back(std::exp(exponent));
   for (const float near_one : Grid(0.999, 1.001, 1001)) x.push_back(near_one);
@@ -51,7 +82,7 @@ TEST(FusedMathTest, LogarithmsOfAllMagnitudesAreExactToFloat32) {
   }
 }
 
-TEST(FusedMathTest, TheEndsOfTheRangeAreReached) {
+TEST(MathTest, TheEndsOfTheRangeAreReached) {
   const Values of({0, -0.0f, -100, 100, 88, -87});
   EXPECT_EQ(of.tanh[0], 0);
   EXPECT_EQ(of.exp[0], 1);
@@ -64,7 +95,7 @@ TEST(FusedMathTest, TheEndsOfTheRangeAreReached) {
   EXPECT_EQ(of.sigmoid[3], 1);
 }
 
-TEST(FusedMathTest, NothingThatOverflowsComesOutFinite) {
+TEST(MathTest, NothingThatOverflowsComesOutFinite) {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const Values of({kNaN, kInfinity, 0, -1});
@@ -78,3 +109,4 @@ TEST(FusedMathTest, NothingThatOverflowsComesOutFinite) {
 
 }  // namespace
 }  // namespace creamery
+#endif  // HWY_ONCE
