@@ -6,6 +6,7 @@
 #   --until=STAGE   stop after that stage of the Dockerfile
 #   --no-tests      do not run deploy/test.sh in DIR/build
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(dirname "$here")
@@ -14,11 +15,11 @@ for argument in "$@"; do
   case $argument in
     --until=*) until_stage=${argument#*=} ;;
     --no-tests) tests=no ;;
-    -*) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
-    *) cache=$argument ;;
+    -*) refuse "unknown argument: $argument" ;;
+    *) [[ -z $cache ]] || refuse "expected one DIR, was given $cache and $argument"; cache=$argument ;;
   esac
 done
-[[ -n $cache ]] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+[[ -n $cache ]] || refuse "DIR is missing"
 [[ $(id -u) -eq 0 ]] || { echo "debian13.sh: needs root (chroot, mount)" >&2; exit 1; }
 
 # In a mount namespace of our own, so that /proc and /dev of the roots go away with this script.

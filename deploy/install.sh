@@ -7,6 +7,17 @@
 #        deploy/install.sh worker   and to run creamery-worker
 set -euo pipefail
 
+# The Dockerfile copies this file alone: no usage.sh beside it.
+case $#:${1:-} in
+  1:build | 1:test | 1:lint | 1:run | 1:worker) ;;
+  *:-h | *:--help) sed -n '2,7s/^# //p' "$0"; exit 0 ;;
+  *)
+    echo "install.sh: expected one of build, test, lint, run, worker; was given: ${*:-nothing}" >&2
+    sed -n '2,7s/^# //p' "$0" >&2
+    exit 2
+    ;;
+esac
+
 . /etc/os-release
 version=${VERSION_ID:-unknown}
 
@@ -31,16 +42,12 @@ case $version in
     ;;
 esac
 
-case ${1:-} in
+case $1 in
   build) packages=("${build_packages[@]}") ;;
   lint) packages=("${build_packages[@]}" clang clang-tidy) ;;
   test) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
   run) packages=("${run_packages[@]}") ;;
   worker) packages=("${run_packages[@]}" "${worker_packages[@]}") ;;
-  *)
-    sed -n '2,7s/^# //p' "$0" >&2
-    exit 2
-    ;;
 esac
 
 missing=()

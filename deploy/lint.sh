@@ -2,6 +2,8 @@
 # Builds with clang (warnings and thread-safety analysis are errors), then runs clang-tidy over our own files.
 # usage: deploy/lint.sh
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
+[[ $# -eq 0 ]] || refuse "takes no arguments, was given: $*"
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"

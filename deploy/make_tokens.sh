@@ -1,10 +1,13 @@
 #!/bin/bash
 # Makes deploy/secrets for compose.yaml: `tokens` for the server, and one token each for the worker, the health check
-# and you. Keeps what exists. usage: deploy/make_tokens.sh [PRINCIPAL]     your name in the registry, default: you
+# and you. Keeps what exists.
+# usage: deploy/make_tokens.sh [PRINCIPAL]     your name in the registry, default: you
 #
 # The server refuses a token file that others than its owner may read, so what the containers mount belongs to their
 # user, 10001: run this as root or have sudo.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
+[[ $# -le 1 && ${1:-} != -* ]] || refuse "expected one name at most, was given: $*"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 secrets=$here/secrets

@@ -6,6 +6,7 @@
 #   --port=N     port on loopback (default 50051; 0 picks a free one)
 #   --once       stop the server at the end
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 data=${XDG_DATA_HOME:-$HOME/.local/share}/creamery port=50051 once=no
@@ -14,7 +15,7 @@ for argument in "$@"; do
     --data=*) data=${argument#*=} ;;
     --port=*) port=${argument#*=} ;;
     --once) once=yes ;;
-    *) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
+    *) refuse "unknown argument: $argument" ;;
   esac
 done
 mkdir -p "$data"

@@ -1,7 +1,10 @@
 #!/bin/bash
 # Installs what the tests need, builds everything and runs every test: C++ by CTest, the Python client against a real
-# server on loopback. Exits non-zero if anything failed. usage: deploy/test.sh
+# server on loopback. Exits non-zero if anything failed.
+# usage: deploy/test.sh
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
+[[ $# -eq 0 ]] || refuse "takes no arguments, was given: $*"
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"

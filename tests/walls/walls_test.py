@@ -10,6 +10,7 @@ import check_format
 import check_includes
 import check_ldd
 import check_length
+import check_usage
 
 CLANG_FORMAT = shutil.which(sys.argv.pop(1)) if len(sys.argv) > 1 else None
 
@@ -69,6 +70,17 @@ class WallsTest(unittest.TestCase):
     def test_a_program_without_libraries_is_not_taken_for_clean(self):
         self.plant("server/script", "#!/bin/sh\n")
         self.assert_one_problem(check_ldd.check(os.path.join(self.root, "server/script"), ["libtorch"]), "ldd")
+
+    def test_a_script_that_ignores_its_arguments_is_found(self):
+        self.plant("deploy/sourced.sh", "exit 1\n")
+        self.plant("deploy/a.sh", "#!/bin/sh\ncase $1 in -h | --help) echo usage: deploy/a.sh ;; *) "
+                                  "echo unknown: $1, usage: deploy/a.sh >&2; exit 2 ;; esac\n")
+        os.chmod(os.path.join(self.root, "deploy/a.sh"), 0o755)
+        self.assertEqual(check_usage.check(self.root), [])
+        self.plant("deploy/a.sh", "#!/bin/sh\necho usage: deploy/a.sh\n")
+        self.assert_one_problem(check_usage.check(self.root), "deploy/a.sh", "--surely-unknown")
+        self.plant("deploy/a.sh", "#!/bin/sh\necho working\n")
+        self.assert_one_problem(check_usage.check(self.root), "deploy/a.sh", "-h")
 
     @unittest.skipIf(CLANG_FORMAT is None, "no clang-format 14")
     def test_an_unformatted_file_is_found(self):
