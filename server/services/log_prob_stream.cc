@@ -19,6 +19,7 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
     const v1::LogProbRequest& question = request.question();
     wrong_ = Pin(question);
     if (!wrong_.ok()) return Work::Compute(absl::ZeroDuration());  // the answer is this error
+    if (model_.estimator == nullptr) model_.estimator = models_.cache().Peek(model_.version);
     if (model_.estimator == nullptr) return Work::Disk();
     return Work::Compute(EstimatedLogProbCost(question, *model_.estimator));
   }
@@ -26,6 +27,7 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
   void Answer(const v1::LogProbStreamRequest& request, const Call& call, v1::LogProbStreamResponse* reply) override {
     reply->set_id(request.id());
     const absl::Status status = RunGuarded([&] { return AnswerQuestion(request, call.stop, reply->mutable_answer()); });
+    model_.estimator.reset();  // a stream without a question holds no model in memory
     if (status.ok()) return;
     reply->mutable_error()->set_code(static_cast<int32_t>(status.code()));
     reply->mutable_error()->set_message(std::string(status.message()));
@@ -54,11 +56,12 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
     if (model_.estimator == nullptr) {
       absl::StatusOr<ServedModel> loaded = models_.Load(model_, stop);
       if (!loaded.ok()) {
-        model_ = ServedModel();  // the next question may name one
+        if (!found_) model_ = ServedModel();  // the next question may name one
         return loaded.status();
       }
       model_ = *std::move(loaded);
     }
+    found_ = true;
     answer->Clear();
     return AnswerLogProb(request.question(), model_, limits_, compute_, stop, answer);
   }
@@ -67,7 +70,8 @@ class LogProbAnswerer final : public StreamAnswerer<v1::LogProbStreamRequest, v1
   const Limits limits_;
   ComputePool& compute_;
   std::string asked_;   // as the question that found the version named it
-  ServedModel model_;   // empty until then
+  ServedModel model_;   // empty until then; with the estimator during a question
+  bool found_ = false;  // it has been there: no other version answers
   absl::Status wrong_;  // with the model that the present question names
 };
 

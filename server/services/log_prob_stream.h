@@ -12,8 +12,10 @@
 
 namespace creamery {
 
-// For one stream. Once a question has found its version, the stream holds it, whatever is published or deleted
-// meanwhile; later questions name no model, or the same one, or that version. `models` and `compute` must outlive it.
+// For one stream. Once a question has found its version, no other answers, whatever is published meanwhile; later
+// questions name no model, or the same one, or that version. The version is held during each question and not between
+// them, so that streams kept open take no memory from other models; once it is deleted, answers are NOT_FOUND.
+// `models` and `compute` must outlive it.
 std::unique_ptr<StreamAnswerer<v1::LogProbStreamRequest, v1::LogProbStreamResponse>> MakeLogProbAnswerer(
     ServedModels& models, const Limits& limits, ComputePool& compute);
 

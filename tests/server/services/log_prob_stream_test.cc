@@ -192,7 +192,7 @@ TEST_F(LogProbStreamTest, TheFirstQuestionNamesTheModelAndNoOtherIsAsked) {
   EXPECT_TRUE(Exchange(stream, Ask(8, {1, 2})).has_answer());
 }
 
-TEST_F(LogProbStreamTest, ItStaysWithItsVersionWhateverBecomesOfTheModel) {
+TEST_F(LogProbStreamTest, ItStaysWithItsVersionWhateverIsPublishedUntilThatIsDeleted) {
   StartWithModel();
   const auto point_alias = [&](int64_t version) {
     grpc::ClientContext context;
@@ -221,12 +221,27 @@ TEST_F(LogProbStreamTest, ItStaysWithItsVersionWhateverBecomesOfTheModel) {
   request.set_name(absl::StrCat(kModel, "/versions/1"));
   v1::DeleteVersionResponse deleted;
   ASSERT_THAT(FromGrpc(models_->DeleteVersion(&context, request, &deleted)), IsOk());
-  EXPECT_EQ(Exchange(latest, Ask(3, {1, 2})).answer().SerializeAsString(), before);
-  EXPECT_EQ(Exchange(alias, Ask(3, {1, 2}, by_alias)).answer().SerializeAsString(), before);
+  constexpr auto kNotFound = static_cast<int>(absl::StatusCode::kNotFound);
+  EXPECT_EQ(Exchange(latest, Ask(3, {1, 2})).error().code(), kNotFound);
+  EXPECT_EQ(Exchange(latest, Ask(4, {1, 2}, kModel)).error().code(), kNotFound);
+  EXPECT_EQ(Exchange(alias, Ask(3, {1, 2}, by_alias)).error().code(), kNotFound);
 
   grpc::ClientContext new_context;
   const Stream later = inference_->LogProbStream(&new_context);
   EXPECT_EQ(Exchange(later, Ask(1, {1, 2}, kModel)).answer().model_version(), absl::StrCat(kModel, "/versions/2"));
+}
+
+TEST_F(LogProbStreamTest, StreamsBetweenQuestionsHoldNoModelInMemory) {
+  StartWithModel();
+  grpc::ClientContext context;
+  const Stream stream = inference_->LogProbStream(&context);
+  const std::string before = Exchange(stream, Ask(1, {1, 2}, kModel)).answer().SerializeAsString();
+  ModelCache& cache = server_->models().cache();
+  const std::string version = absl::StrCat(kModel, "/versions/1");
+  ASSERT_NE(cache.Peek(version), nullptr);
+  cache.Forget(version);
+  EXPECT_EQ(cache.bytes(), 0);
+  EXPECT_EQ(Exchange(stream, Ask(2, {1, 2})).answer().SerializeAsString(), before);  // loaded again
 }
 
 TEST_F(LogProbStreamTest, ASlowReaderIsHeldBackAndLosesNothing) {
