@@ -113,6 +113,7 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const std::string& 
   connection->models = v1::ModelService::NewStub(channel);
   connection->inference = v1::InferenceService::NewStub(channel);
   connection->statistics = v1::StatisticsService::NewStub(channel);
+  connection->lines = std::make_unique<Lines>(*connection);
   return connection;
 }
 

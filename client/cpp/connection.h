@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/lines.h"
 #include "creamery/v1/dataset_service.grpc.pb.h"
 #include "creamery/v1/inference_service.grpc.pb.h"
 #include "creamery/v1/job_service.grpc.pb.h"
@@ -75,6 +76,10 @@ class Connection {
   std::unique_ptr<v1::InferenceService::Stub> inference;
   std::unique_ptr<v1::InferenceService::Stub> questions;  // the same over the channel of Ask
   std::unique_ptr<v1::StatisticsService::Stub> statistics;
+  std::unique_ptr<Lines> lines;  // over the channel of Ask too
+
+  // Longest time of a call; infinite: any.
+  absl::Duration timeout() const { return timeout_; }
 
  private:
   std::string address_;

@@ -24,12 +24,12 @@ absl::StatusOr<Answer> Model::LogProb(absl::Span<const double> theta, const std:
   ABSL_ASSIGN_OR_RETURN(const int64_t n, CountRows("theta", theta, d));
   Answer answer;
   if (n <= RowsPerMessage(kBytesPerQuestion, d)) {
-    v1::LogProbRequest request = MakeLogProbRequest(columns, options);
-    request.set_model(version_->name());
-    SetPoints(theta, d, request.mutable_theta());
-    ABSL_ASSIGN_OR_RETURN(const v1::LogProbResponse response,
-                          connection_->Ask(&v1::InferenceService::Stub::LogProb, request));
-    ABSL_RETURN_IF_ERROR(AppendLogProb(request, response, n, d, &answer));
+    v1::LogProbStreamRequest request;
+    v1::LogProbRequest& question = *request.mutable_question() = MakeLogProbRequest(columns, options);
+    question.set_model(version_->name());
+    SetPoints(theta, d, question.mutable_theta());
+    ABSL_ASSIGN_OR_RETURN(const v1::LogProbResponse response, connection_->lines->Ask(request));
+    ABSL_RETURN_IF_ERROR(AppendLogProb(question, response, n, d, &answer));
     return answer;
   }
   const auto source = [theta](absl::Span<double> rows) mutable -> absl::StatusOr<int64_t> {
