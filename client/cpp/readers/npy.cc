@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iostream>
-#include <regex>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -9,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/cpp/readers/row_reader.h"
 #include "client/cpp/readers/text_numbers.h"
 #include "proto/support/status_macros.h"
@@ -22,26 +22,42 @@ struct NpyHeader {
   std::vector<int64_t> shape;
 };
 
+// What follows `'key':` in the text of a Python dictionary, up to the end of the text; empty without that key.
+absl::string_view After(absl::string_view text, absl::string_view key) {
+  const size_t begin = text.find(key);
+  if (begin == absl::string_view::npos) return "";
+  text = absl::StripLeadingAsciiWhitespace(text.substr(begin + key.size()));
+  return absl::ConsumePrefix(&text, ":") ? absl::StripLeadingAsciiWhitespace(text) : "";
+}
+
+// What stands between `open`, the first character of `text`, and the next `close`. False if nothing does.
+bool Between(absl::string_view text, char open, char close, absl::string_view* inner) {
+  const size_t end = text.find(close, 1);
+  if (text.empty() || text[0] != open || end == absl::string_view::npos) return false;
+  *inner = text.substr(1, end - 1);
+  return true;
+}
+
 // The header is the text of a Python dictionary with three known keys.
 absl::StatusOr<NpyHeader> ParseHeader(const std::string& path, const std::string& text) {
-  static const std::regex type_pattern("'descr'\\s*:\\s*'([^']*)'");
-  static const std::regex order_pattern("'fortran_order'\\s*:\\s*(True|False)");
-  static const std::regex shape_pattern("'shape'\\s*:\\s*\\(([0-9, ]*)\\)");
-  std::smatch type, order, shape;
-  if (!std::regex_search(text, type, type_pattern)) {
+  absl::string_view type, shape;
+  if (!Between(After(text, "'descr'"), '\'', '\'', &type)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not an array of one number type; save a plain 2-d array, e.g. of float64"));
   }
-  if (!std::regex_search(text, order, order_pattern) || !std::regex_search(text, shape, shape_pattern)) {
+  const absl::string_view order = After(text, "'fortran_order'");
+  NpyHeader header;
+  header.type = std::string(type);
+  header.fortran_order = absl::StartsWith(order, "True");
+  if ((!header.fortran_order && !absl::StartsWith(order, "False")) ||
+      !Between(After(text, "'shape'"), '(', ')', &shape) ||
+      shape.find_first_not_of("0123456789, ") != absl::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat(path, " has a .npy header that cannot be read: ", text));
   }
-  NpyHeader header;
-  header.type = type[1];
-  header.fortran_order = order[1] == "True";
-  for (absl::string_view axis : absl::StrSplit(shape[1].str(), absl::ByAnyChar(", "), absl::SkipEmpty())) {
+  for (absl::string_view axis : absl::StrSplit(shape, absl::ByAnyChar(", "), absl::SkipEmpty())) {
     int64_t length;
     if (!absl::SimpleAtoi(axis, &length)) {
-      return absl::InvalidArgumentError(absl::StrCat(path, " has a .npy header with a bad shape: ", shape[1].str()));
+      return absl::InvalidArgumentError(absl::StrCat(path, " has a .npy header with a bad shape: ", shape));
     }
     header.shape.push_back(length);
   }

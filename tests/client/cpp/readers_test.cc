@@ -105,6 +105,13 @@ TEST(NpyReaderTest, MalformedFilesAreRefused) {
               StatusIs(kInvalid, HasSubstr("announces shape")));
   EXPECT_THAT(ReadTable(folder.Write("g.npy", Npy<double>("<f8", "(0, 2)", {}))),
               StatusIs(kInvalid, HasSubstr("empty")));
+  EXPECT_THAT(ReadTable(folder.Write("h.npy", Npy<double>("<f8", "(-1, 2)", {1, 2}))),
+              StatusIs(kInvalid, HasSubstr("cannot be read")));
+  EXPECT_THAT(ReadTable(folder.Write("i.npy", Npy<double>("<f8", "(1, 2)", {1, 2}, "Perhaps"))),
+              StatusIs(kInvalid, HasSubstr("cannot be read")));
+  // As much as the header of this version holds: no pattern that calls itself for each character.
+  EXPECT_THAT(ReadTable(folder.Write("j.npy", Npy<double>(std::string(60000, 'x'), "(1, 2)", {1, 2}))),
+              StatusIs(kInvalid, HasSubstr("xxx")));
 }
 
 TEST(RowReaderTest, RowsComeInBlocksOfAnySizeInTheirOrder) {
