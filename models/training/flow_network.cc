@@ -15,6 +15,11 @@ namespace {
 
 constexpr float kBiasStep = 10;
 constexpr float kAffineStep = 3;
+// Standard deviations of initial hidden weights, times the square root of the number of inputs, and of biases. The
+// inputs of a box spline's first map have variance 1/12, and its bins are finer than an affine map's bends.
+constexpr double kWeightSpread = 0.4;
+const double kBoxWeightSpread = std::sqrt(12.0);
+constexpr double kBiasSpread = 1;
 // Numbers of permutations that decide input orders, away from those that shuffle minibatches.
 constexpr uint64_t kFirstOrder = uint64_t{1} << 40;
 
@@ -145,18 +150,15 @@ void FlowNetwork::Initialise(uint64_t seed, int64_t member) {
       const Linear& linear = layer.network[k];
       const int64_t bias = at + linear.in * linear.out;
       const bool is_output = k + 1 == layer.network.size();
-      // Positions in the unit box have mean 1/2 and variance 1/12: the first map brings them to mean 0 and variance 1.
       const bool from_box = on_box && k == 0;
+      const double spread = (from_box ? kBoxWeightSpread : kWeightSpread) / std::sqrt(static_cast<double>(linear.in));
       for (int64_t o = 0; o < linear.out && !is_output; ++o) {
-        const auto row = mask_values_.begin() + at + o * linear.in;
-        const double seen = std::accumulate(row, row + linear.in, 0.0);
-        const double scale = (from_box ? std::sqrt(12.0) : 1.0) / std::sqrt(std::max(1.0, seen));
-        double offset = 0.1 * normal(bias + o);
+        double offset = kBiasSpread * normal(bias + o);
         for (int64_t i = 0; i < linear.in; ++i) {
           const int64_t w = at + o * linear.in + i;
           if (mask_values_[w] == 0) continue;
-          initial_weights_[w] = static_cast<float>(scale * normal(w));
-          if (from_box) offset -= 0.5 * initial_weights_[w];
+          initial_weights_[w] = static_cast<float>(spread * normal(w));
+          if (from_box) offset -= 0.5 * initial_weights_[w];  // positions in the unit box have mean 1/2
         }
         initial_weights_[bias + o] = static_cast<float>(offset);
       }
