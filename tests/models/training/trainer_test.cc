@@ -130,8 +130,9 @@ TEST(TrainerTest, ServedWeightsAreThoseOfTheBestEpochAndNotOfTheLast) {
   TrainingInput input = SmallInput("maf");
   v1::TrainingOptions& options = *input.job.mutable_training()->mutable_spec()->mutable_training();
   options.set_members(2);
-  options.set_learning_rate(0.01);  // overfits 150 rows within a few epochs
-  options.set_max_epochs(40);
+  options.set_learning_rate(0.01);  // overfits 150 rows within tens of epochs
+  options.set_max_epochs(80);
+  options.set_patience(80);
   std::vector<double> last(2);
   TrainingHooks hooks;
   hooks.progress = [&](const v1::Progress& progress) { last[progress.member()] = progress.held_out_loss(); };
