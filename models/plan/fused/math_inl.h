@@ -78,21 +78,21 @@ HWY_INLINE Vector Log(Vector x) {
   return hn::IfThenElse(valid, result, Number(std::numeric_limits<float>::quiet_NaN()));
 }
 
-// The quotient of polynomials of degrees 13 and 6 of Eigen; relative error below 5e-7.
+// x P(x^2) / Q(x^2), of degrees 4 and 4: of such quotients the one with the least relative error up to 8.7, 3e-8; with
+// its roundings below 3.5e-7. It comes to 1 and not above it, which fixes the digits of the end.
 HWY_INLINE Vector Tanh(Vector input) {
-  const Vector x = Clamp(input, -7.99881172180175781f, 7.99881172180175781f);
+  const Vector x = Clamp(input, -8.23206234f, 8.23206234f);
   const Vector square = hn::Mul(x, x);
-  Vector p = Number(-2.76076847742355e-16f);
-  p = hn::MulAdd(p, square, Number(2.00018790482477e-13f));
-  p = hn::MulAdd(p, square, Number(-8.60467152213735e-11f));
-  p = hn::MulAdd(p, square, Number(5.12229709037114e-08f));
-  p = hn::MulAdd(p, square, Number(1.48572235717979e-05f));
-  p = hn::MulAdd(p, square, Number(6.37261928875436e-04f));
-  p = hn::MulAdd(p, square, Number(4.89352455891786e-03f));
-  Vector q = Number(1.19825839466702e-06f);
-  q = hn::MulAdd(q, square, Number(1.18534705686654e-04f));
-  q = hn::MulAdd(q, square, Number(2.26843463243900e-03f));
-  q = hn::MulAdd(q, square, Number(4.89352518554385e-03f));
+  Vector p = Number(1.47189931e-8f);
+  p = hn::MulAdd(p, square, Number(2.16065964e-5f));
+  p = hn::MulAdd(p, square, Number(3.55685386e-3f));
+  p = hn::MulAdd(p, square, Number(0.13432838f));
+  p = hn::MulAdd(p, square, Number(1));
+  Vector q = Number(8.33857257e-7f);
+  q = hn::MulAdd(q, square, Number(3.38536047e-4f));
+  q = hn::MulAdd(q, square, Number(0.0261107646f));
+  q = hn::MulAdd(q, square, Number(0.467661738f));
+  q = hn::MulAdd(q, square, Number(1));
   return hn::Div(hn::Mul(x, p), q);
 }
 

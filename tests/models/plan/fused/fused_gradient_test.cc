@@ -59,7 +59,7 @@ class FusedGradientTest : public ::testing::TestWithParam<std::tuple<Kind, int64
   static constexpr int64_t kRows = 3 * 64 + 16 + 3;
   const Kind kind_ = std::get<0>(GetParam());
   const int64_t d_ = std::get<1>(GetParam());
-  const Plan plan_ = std::get<2>(GetParam()) ? LargePlan(kind_, d_, 7) : RandomPlan(kind_, d_, 42);
+  const Plan plan_ = std::get<2>(GetParam()) ? LargePlan(kind_, d_, 1) : RandomPlan(kind_, d_, 42);
   const FusedPlan fused_{plan_};
   const std::vector<double> theta_ = Rows(plan_, kRows);
 };
