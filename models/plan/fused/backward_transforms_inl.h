@@ -20,7 +20,7 @@ HWY_INLINE void AffineBackward(int64_t count, int64_t stride, const T* raw, cons
                                T* raw_adjoint) {
   for (int64_t lane = 0; lane < count; lane += kLanes64) {
     const Vector64 of_z = Load64(adjoint + lane);
-    const Vector64 of_y = hn::Mul(of_z, InverseScale(raw + stride + lane));
+    const Vector64 of_y = hn::Mul(of_z, Scale<T>(hn::Neg(LoadRaw(raw + stride + lane))));
     Store64(of_y, adjoint + lane);
     StoreInput(hn::Neg(of_y), raw_adjoint + lane);
     StoreInput(hn::NegMulAdd(of_z, Load64(z + lane), Number64(-1)), raw_adjoint + stride + lane);

@@ -9,6 +9,7 @@
 #endif
 
 #include <cmath>
+#include <type_traits>
 
 #include "models/plan/fused/math64_inl.h"
 #include "models/plan/plan.h"
@@ -23,26 +24,30 @@ HWY_INLINE Vector64 LoadRaw(const float* from) {
 }
 HWY_INLINE Vector64 LoadRaw(const double* from) { return hn::LoadU(Lanes64(), from); }
 
-// exp(-alpha), as precisely as alpha is known.
-HWY_INLINE Vector64 InverseScale(const float* alpha) { return QuickExp(hn::Neg(LoadRaw(alpha))); }
-HWY_INLINE Vector64 InverseScale(const double* alpha) { return Exp(hn::Neg(LoadRaw(alpha))); }
+// exp of alpha or of -alpha, as precisely as a network of numbers T knows alpha.
+template <typename T>
+HWY_INLINE Vector64 Scale(Vector64 alpha) {
+  if constexpr (std::is_same_v<T, float>) return QuickExp(alpha);
+  return Exp(alpha);
+}
 
 // y -> z = (y - mu) exp(-alpha), ladj -= alpha.
 template <typename T>
 HWY_INLINE void AffineForward(int64_t count, int64_t stride, const T* raw, double* y, double* ladj) {
   for (int64_t lane = 0; lane < count; lane += kLanes64) {
+    const Vector64 alpha = LoadRaw(raw + stride + lane);
     const Vector64 centered = hn::Sub(Load64(y + lane), LoadRaw(raw + lane));
-    Store64(hn::Mul(centered, InverseScale(raw + stride + lane)), y + lane);
-    Store64(hn::Sub(Load64(ladj + lane), LoadRaw(raw + stride + lane)), ladj + lane);
+    Store64(hn::Mul(centered, Scale<T>(hn::Neg(alpha))), y + lane);
+    Store64(hn::Sub(Load64(ladj + lane), alpha), ladj + lane);
   }
 }
 
-// z -> y = z / exp(-alpha) + mu, which leads back to z but for the last digits, whatever the error of exp.
+// z -> y = z exp(alpha) + mu.
 template <typename T>
 HWY_INLINE void AffineInverse(int64_t count, int64_t stride, const T* raw, double* z) {
   for (int64_t lane = 0; lane < count; lane += kLanes64) {
-    const Vector64 centered = hn::Div(Load64(z + lane), InverseScale(raw + stride + lane));
-    Store64(hn::Add(centered, LoadRaw(raw + lane)), z + lane);
+    const Vector64 scale = Scale<T>(LoadRaw(raw + stride + lane));
+    Store64(hn::MulAdd(Load64(z + lane), scale, LoadRaw(raw + lane)), z + lane);
   }
 }
 
