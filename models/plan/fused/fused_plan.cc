@@ -115,13 +115,11 @@ FusedPlan::FusedPlan(const Plan& plan, Packed packed)
     : plan_(plan),
       maps_(plan.columns),
       packed_(std::move(packed)),
+      memory_bytes_(maps_.memory_bytes() +
+                    std::visit([](const auto& packed) { return packed.memory_bytes(); }, packed_)),
       scratch_bytes_(std::visit([](const auto& packed) { return MemoryBytes<KernelMemory>(packed); }, packed_)),
       gradient_scratch_bytes_(
           std::visit([](const auto& packed) { return MemoryBytes<GradientMemory>(packed); }, packed_)) {}
-
-int64_t FusedPlan::memory_bytes() const {
-  return maps_.memory_bytes() + std::visit([](const auto& packed) { return packed.memory_bytes(); }, packed_);
-}
 
 template <template <typename> class Memory, typename Run>
 absl::Status FusedPlan::ForEachTile(size_t bytes, int64_t n, int64_t smallest, const StopToken& stop,

@@ -34,7 +34,7 @@ class FusedPlan {
   absl::Status Forward(absl::Span<const double> theta, absl::Span<double> u, const StopToken& stop) const;
 
   // Beside the plan's own.
-  int64_t memory_bytes() const;
+  int64_t memory_bytes() const { return memory_bytes_; }
   // Whether the networks are computed in float32.
   bool is_float32() const { return std::holds_alternative<PackedPlan<float>>(packed_); }
 
@@ -56,6 +56,7 @@ class FusedPlan {
   const Plan& plan_;
   const ColumnMaps maps_;
   const Packed packed_;
+  const int64_t memory_bytes_;           // added up once: each question's cost is estimated from it
   const size_t scratch_bytes_;           // what the largest tile needs
   const size_t gradient_scratch_bytes_;  // and that of a gradient
 };
