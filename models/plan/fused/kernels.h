@@ -21,7 +21,7 @@ struct KernelMemory {
   double* state = nullptr;  // (d, rows) or (padded_d): y or z, column by column
   double* total = nullptr;  // (rows) or (1): see below
   double* ladj = nullptr;   // as state: sums over layers
-  double* size = nullptr;   // (rows) or (padded_d): the largest size of the networks' inputs; of NaN, infinity
+  double* size = nullptr;   // (rows) or (padded_d): the largest size of the networks' inputs; NaN is larger than all
   T* input = nullptr;       // (d, rows) or (d), position by position
   T* hidden = nullptr;      // (most_hidden, rows) or (2, most_lanes)
   T* raw = nullptr;         // (max(4, most_outputs), rows) or (most_lanes)

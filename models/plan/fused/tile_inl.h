@@ -25,13 +25,12 @@ HWY_INLINE void StoreInput(Vector64 value, float* to) {
 }
 HWY_INLINE void StoreInput(Vector64 value, double* to) { Store64(value, to); }
 
-// The largest size so far, which does not depend on the order, so that both shapes agree on it; of NaN, infinity.
+// The largest size so far, which does not depend on the order, so that both shapes agree on it. The bits of sizes are
+// in their order, those of NaN above those of infinity.
 HWY_INLINE void Enlarge(const double* state, double* size) {
-  const Vector64 value = hn::Abs(Load64(state));
-  const Vector64 most = Load64(size);
-  const Vector64 larger = hn::IfThenElse(hn::Gt(value, most), value, most);
-  const auto is_number = hn::Le(value, Number64(std::numeric_limits<double>::max()));
-  Store64(hn::IfThenElse(is_number, larger, Number64(std::numeric_limits<double>::infinity())), size);
+  const hn::RebindToSigned<Lanes64> bits;
+  const auto value = hn::BitCast(bits, hn::Abs(Load64(state)));
+  Store64(hn::BitCast(Lanes64(), hn::Max(value, hn::BitCast(bits, Load64(size)))), size);
 }
 
 // Inputs of a network, and the largest size of them.
