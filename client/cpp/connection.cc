@@ -65,6 +65,10 @@ bool IsThisMachine(absl::string_view address) {
 
 }  // namespace
 
+absl::Status ToStatus(const v1::Error& error) {
+  return absl::Status(static_cast<absl::StatusCode>(error.code()), error.message());
+}
+
 void BackOff(int attempt) {
   absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(2)));
 }
@@ -133,6 +137,10 @@ absl::Status Connection::ToStatus(const grpc::Status& status) const {
                                                "); is creamery-server running there?"));
   }
   return absl::Status(code, status.error_message());
+}
+
+absl::Status Connection::EndOfStream(const grpc::Status& status) const {
+  return status.ok() ? absl::InternalError("the server ended the stream before its last answer") : ToStatus(status);
 }
 
 }  // namespace creamery

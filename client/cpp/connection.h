@@ -26,6 +26,9 @@ struct ClientOptions;
 // Rows and bytes travel in messages of about this size.
 inline constexpr int64_t kChunkBytes = 1 << 20;
 
+// An error as a message of a stream brings it; OK if there is none.
+absl::Status ToStatus(const v1::Error& error);
+
 // Sleeps between attempt `attempt` (from 0) and the next: .1 s, doubling, at most 2 s.
 void BackOff(int attempt);
 // Attempts of a call that the client repeats by itself.
@@ -67,6 +70,8 @@ class Connection {
 
   // The same code and message; UNAVAILABLE says where nobody answered.
   absl::Status ToStatus(const grpc::Status& status) const;
+  // Of a stream whose next answer was still due: never OK.
+  absl::Status EndOfStream(const grpc::Status& status) const;
 
   // Set by Open, constant afterwards.
   std::unique_ptr<v1::ProjectService::Stub> projects;

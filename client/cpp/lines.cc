@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "client/cpp/connection.h"
+#include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
@@ -37,17 +38,15 @@ absl::StatusOr<v1::LogProbResponse> Lines::Ask(const v1::LogProbStreamRequest& r
     if (!was_open) line = Dial(version);
     line->stream->Write(request);  // one that fails shows in the read
     if (line->stream->Read(&response)) break;
-    absl::Status status = connection_.ToStatus(line->stream->Finish());
+    const absl::Status status = connection_.EndOfStream(line->stream->Finish());
     line.reset();
-    if (status.ok()) status = absl::InternalError("the server ended the stream before its last answer");
     if (!absl::IsUnavailable(status)) return status;
     if (was_open) continue;  // since it was used last, perhaps: with its server
     if (attempt == kMaxAttempts) return status;
     BackOff(attempt++ - 1);
   }
   if (request.ByteSizeLong() + response.ByteSizeLong() <= kLargestKept) Keep(std::move(line));
-  const v1::Error& error = response.error();
-  if (error.code() != 0) return absl::Status(static_cast<absl::StatusCode>(error.code()), error.message());
+  ABSL_RETURN_IF_ERROR(ToStatus(response.error()));
   return std::move(*response.mutable_answer());
 }
 

@@ -69,9 +69,8 @@ void LogProbStream::Impl::Dial() {
 
 absl::Status LogProbStream::Impl::Read(Reply* reply) {
   while (!stream_->Read(&response_)) {
-    absl::Status status = connection_->ToStatus(stream_->Finish());
+    const absl::Status status = connection_->EndOfStream(stream_->Finish());
     HangUp();
-    if (status.ok()) status = absl::InternalError("the server ended the stream before its last answer");
     if (!absl::IsUnavailable(status) || ++attempts_ >= kMaxAttempts) return over_ = status;
     BackOff(attempts_ - 1);
     Dial();
@@ -95,8 +94,7 @@ absl::Status LogProbStream::Impl::Decode(Reply* reply) {
   reply->answer.gradient.clear();
   reply->answer.spread.clear();
   reply->answer.warnings.clear();
-  const v1::Error& error = response_.error();
-  reply->status = absl::Status(static_cast<absl::StatusCode>(error.code()), error.message());
+  reply->status = ToStatus(response_.error());
   if (!reply->status.ok()) return absl::OkStatus();
   return AppendLogProb(request.question(), response_.answer(), request.question().theta().shape(0), d_, &reply->answer);
 }
