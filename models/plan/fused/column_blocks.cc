@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "models/plan/fused/base.h"
 #include "models/plan/fused/column_maps.h"
 
 namespace creamery {

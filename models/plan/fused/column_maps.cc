@@ -9,27 +9,39 @@
 #include <algorithm>
 
 #include "models/plan/fused/column_maps_inl.h"
-#include "models/plan/fused/normal64_inl.h"
+#include "models/plan/fused/transpose_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
-// Column `j` of (rows, d) numbers into a line, the last row again in the rest of `padded` rows.
-HWY_INLINE void ReadLine(const double* numbers, int64_t d, int64_t j, int64_t rows, int64_t padded, double* line) {
-  for (int64_t i = 0; i < rows; ++i) line[i] = numbers[i * d + j];
-  for (int64_t i = rows; i < padded; ++i) line[i] = line[rows - 1];
+// Rows and columns whose lines are kept at hand on the way from or to rows of numbers.
+constexpr int64_t kRowsAtOnce = 64;
+constexpr int64_t kColumnsAtOnce = 8;
+
+// Calls run(row, rows, column, columns) for pieces of (rows, d) numbers.
+template <typename Run>
+HWY_INLINE void ForPieces(int64_t rows, int64_t d, const Run& run) {
+  for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
+    for (int64_t column = 0; column < d; column += kColumnsAtOnce) {
+      run(row, std::min(kRowsAtOnce, rows - row), column, std::min(kColumnsAtOnce, d - column));
+    }
+  }
+}
+
+HWY_INLINE OneColumn ColumnAt(const ColumnBlocks& blocks, int64_t j) {
+  return OneColumn(blocks.blocks[blocks.places[j].block], blocks.places[j].column);
 }
 
 void MapForwardTile(const ColumnBlocks& blocks, const double* theta, int64_t rows, int64_t stride, double* y,
                     double* ladj) {
   const auto d = static_cast<int64_t>(blocks.places.size());
   const auto padded = Padded<double>(rows);
+  RowsToLines(theta, d, rows, d, padded, stride, y);
   for (int64_t i = 0; i < padded; i += kLanes64) Store64(hn::Zero(Lanes64()), ladj + i);
   for (int64_t j = 0; j < d; ++j) {
-    const OneColumn column(blocks.blocks[blocks.places[j].block], blocks.places[j].column);
+    const OneColumn column = ColumnAt(blocks, j);
     double* line = y + j * stride;
-    ReadLine(theta, d, j, rows, padded, line);
     for (int64_t i = 0; i < padded; i += kLanes64) {
       const Mapped64 at = ForwardLanes<false>(column, Load64(line + i));
       Store64(at.y, line + i);
@@ -40,29 +52,36 @@ void MapForwardTile(const ColumnBlocks& blocks, const double* theta, int64_t row
 
 void MapInverseTile(const ColumnBlocks& blocks, const double* y, int64_t rows, int64_t stride, double* theta) {
   const auto d = static_cast<int64_t>(blocks.places.size());
-  for (int64_t j = 0; j < d; ++j) {
-    const OneColumn column(blocks.blocks[blocks.places[j].block], blocks.places[j].column);
-    for (int64_t i = 0; i < rows; i += kLanes64) {
-      double mapped[kLanes64];
-      Store64(InverseLanes(column, Load64(y + j * stride + i)), mapped);
-      for (int64_t k = 0; k < std::min(kLanes64, rows - i); ++k) theta[(i + k) * d + j] = mapped[k];
+  double lines[kColumnsAtOnce * kRowsAtOnce];
+  ForPieces(rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
+    for (int64_t j = 0; j < columns; ++j) {
+      const OneColumn column = ColumnAt(blocks, first + j);
+      const double* from = y + (first + j) * stride + row;
+      for (int64_t i = 0; i < some_rows; i += kLanes64) {
+        Store64(InverseLanes(column, Load64(from + i)), lines + j * kRowsAtOnce + i);
+      }
     }
-  }
+    LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, theta + row * d + first);
+  });
 }
 
 void MapGradientTile(const ColumnBlocks& blocks, const double* theta, const double* y_adjoint, int64_t rows,
                      int64_t stride, double* gradient) {
   const auto d = static_cast<int64_t>(blocks.places.size());
-  for (int64_t j = 0; j < d; ++j) {
-    const OneColumn column(blocks.blocks[blocks.places[j].block], blocks.places[j].column);
-    for (int64_t i = 0; i < rows; i += kLanes64) {
-      const int64_t count = std::min(kLanes64, rows - i);
-      double line[kLanes64];
-      ReadLine(theta + i * d, d, j, count, kLanes64, line);
-      Store64(GradientLanes(column, Load64(line), Load64(y_adjoint + j * stride + i)), line);
-      for (int64_t k = 0; k < count; ++k) gradient[(i + k) * d + j] = line[k];
+  double lines[kColumnsAtOnce * kRowsAtOnce];
+  ForPieces(rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
+    const int64_t place = row * d + first;
+    RowsToLines(theta + place, d, some_rows, columns, Padded<double>(some_rows), kRowsAtOnce, lines);
+    for (int64_t j = 0; j < columns; ++j) {
+      const OneColumn column = ColumnAt(blocks, first + j);
+      const double* adjoint = y_adjoint + (first + j) * stride + row;
+      double* line = lines + j * kRowsAtOnce;
+      for (int64_t i = 0; i < some_rows; i += kLanes64) {
+        Store64(GradientLanes(column, Load64(line + i), Load64(adjoint + i)), line + i);
+      }
     }
-  }
+    LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, gradient + place);
+  });
 }
 
 // Calls run(maps, columns, count) for the columns of every block, a vector of them at a time.
@@ -110,25 +129,6 @@ void MapGradientRow(const ColumnBlocks& blocks, const double* theta, const doubl
   });
 }
 
-template <typename Function>
-HWY_INLINE void ForVectors(const double* in, int64_t count, double* out, const Function& function) {
-  for (int64_t i = 0; i < count; i += kLanes64) {
-    const int64_t lanes = std::min(kLanes64, count - i);
-    double some[kLanes64];
-    for (int64_t k = 0; k < kLanes64; ++k) some[k] = in[i + std::min(k, lanes - 1)];
-    Store64(function(Load64(some)), some);
-    std::copy_n(some, lanes, out + i);
-  }
-}
-
-void QuantileVectors(const double* p, int64_t count, double* x) {
-  ForVectors(p, count, x, [](Vector64 u) HWY_ATTR { return NormalQuantile({u, hn::Sub(Number64(1), u)}); });
-}
-
-void CdfVectors(const double* x, int64_t count, double* p) {
-  ForVectors(x, count, p, [](Vector64 z) HWY_ATTR { return NormalCdf(z).below; });
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace creamery
 HWY_AFTER_NAMESPACE();
@@ -142,8 +142,6 @@ HWY_EXPORT(MapGradientTile);
 HWY_EXPORT(MapForwardRow);
 HWY_EXPORT(MapInverseRow);
 HWY_EXPORT(MapGradientRow);
-HWY_EXPORT(QuantileVectors);
-HWY_EXPORT(CdfVectors);
 
 void ColumnMaps::Forward(const double* theta, int64_t rows, int64_t stride, double* y, double* ladj) const {
   HWY_DYNAMIC_DISPATCH(MapForwardTile)(blocks_, theta, rows, stride, y, ladj);
@@ -169,10 +167,6 @@ void ColumnMaps::InverseOne(const double* y, double* theta) const {
 void ColumnMaps::GradientOne(const double* theta, const double* y_adjoint, double* gradient) const {
   HWY_DYNAMIC_DISPATCH(MapGradientRow)(blocks_, theta, y_adjoint, gradient);
 }
-
-void NormalQuantiles(const double* p, int64_t count, double* x) { HWY_DYNAMIC_DISPATCH(QuantileVectors)(p, count, x); }
-
-void NormalCdfs(const double* x, int64_t count, double* p) { HWY_DYNAMIC_DISPATCH(CdfVectors)(x, count, p); }
 
 }  // namespace creamery
 #endif  // HWY_ONCE

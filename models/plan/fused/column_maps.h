@@ -99,11 +99,6 @@ class ColumnMaps {
   ColumnBlocks blocks_;
 };
 
-// Phi^-1 of p in [smallest normal number, 1 - 2^-53] and Phi, of `count` numbers, bit-identical whatever the count;
-// in place if the arrays are the same.
-void NormalQuantiles(const double* p, int64_t count, double* x);
-void NormalCdfs(const double* x, int64_t count, double* p);
-
 }  // namespace creamery
 
 #endif  // CREAMERY_MODELS_PLAN_FUSED_COLUMN_MAPS_H_

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/plan/fused/base.h"
 #include "models/plan/fused/gradient_kernels.h"
 #include "models/plan/fused/kernels.h"
 #include "models/plan/gradient.h"
@@ -19,8 +20,6 @@ namespace creamery {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kSmallest = std::numeric_limits<double>::min();
-constexpr double kBelowOne = 1 - 0x1p-53;
 constexpr int64_t kRowsPerCheck = 256;
 
 // Rows that are worth a small tile, and a large one, rather than several of the next smaller shape.
@@ -57,26 +56,6 @@ void ToBase(const ColumnMaps& maps, const PackedPlan<T>& plan, const double* the
             KernelMemory<T>& memory) {
   ToLayers(maps, plan, theta, rows, tile, memory);
   RunForward(plan, tile, memory);
-}
-
-// u: (rows, d) -> z of the base, in the memory's state. Rows beyond the last repeat it.
-template <typename T>
-void QuantilesOfBase(const PackedPlan<T>& plan, const double* u, int64_t rows, int64_t tile, KernelMemory<T>& memory) {
-  for (int64_t r = 0; r < tile; ++r) {
-    const double* row = u + std::min(r, rows - 1) * plan.d;
-    for (int64_t j = 0; j < plan.d; ++j) memory.state[j * tile + r] = std::clamp(row[j], kSmallest, kBelowOne);
-  }
-  if (plan.is_normal) NormalQuantiles(memory.state, plan.d * tile, memory.state);
-}
-
-// z of the base -> u: (rows, d).
-template <typename T>
-void PlacesInBase(const PackedPlan<T>& plan, int64_t rows, int64_t tile, KernelMemory<T>& memory, double* u) {
-  if (plan.is_normal) NormalCdfs(memory.state, plan.d * tile, memory.state);
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t j = 0; j < plan.d; ++j)
-      u[r * plan.d + j] = std::clamp(memory.state[j * tile + r], kSmallest, kBelowOne);
-  }
 }
 
 // A log-density that the kernels vouch for: finite, or minus infinity.
@@ -197,7 +176,7 @@ absl::Status FusedPlan::Inverse(absl::Span<const double> u, absl::Span<double> t
   ABSL_RETURN_IF_ERROR(CheckRowShape("theta", theta.size(), n, d));
   return ForEachTile<KernelMemory>(
       scratch_bytes_, n, kTileOfFew, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
-        QuantilesOfBase(packed, &u[tile.row * d], tile.rows, tile.lanes, memory);
+        UnitToBase(&u[tile.row * d], d, tile.rows, tile.lanes, packed.is_normal, memory.state);
         RunInverse(packed, tile.lanes, memory);
         maps_.Inverse(memory.state, tile.rows, tile.lanes, &theta[tile.row * d]);
         for (int64_t r = 0; r < tile.rows; ++r) {
@@ -216,7 +195,7 @@ absl::Status FusedPlan::Forward(absl::Span<const double> theta, absl::Span<doubl
   ABSL_RETURN_IF_ERROR(CheckRowShape("u", u.size(), n, d));
   return ForEachTile<KernelMemory>(scratch_bytes_, n, 1, stop, [&](const auto& packed, auto& memory, const Tile& tile) {
     ToBase(maps_, packed, &theta[tile.row * d], tile.rows, tile.lanes, memory);
-    PlacesInBase(packed, tile.rows, tile.lanes, memory, &u[tile.row * d]);
+    BaseToUnit(memory.state, d, tile.rows, tile.lanes, packed.is_normal, &u[tile.row * d]);
     for (int64_t r = 0; r < tile.rows; ++r) {
       const int64_t row = tile.row + r;
       if (std::isfinite(memory.total[r])) continue;

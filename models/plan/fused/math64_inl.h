@@ -28,10 +28,9 @@ HWY_INLINE Vector64 Number64(double value) { return hn::Set(Lanes64(), value); }
 HWY_INLINE Vector64 Load64(const double* from) { return hn::LoadU(Lanes64(), from); }
 HWY_INLINE void Store64(Vector64 value, double* to) { hn::StoreU(value, Lanes64(), to); }
 
-// NaN stays NaN on every instruction set, which minimum and maximum do not promise.
+// NaN stays NaN: x86's minimum and maximum give their second operand if one of the two is NaN, others give NaN.
 HWY_INLINE Vector64 Clamp64(Vector64 x, double low, double high) {
-  const Vector64 above = hn::IfThenElse(hn::Lt(x, Number64(low)), Number64(low), x);
-  return hn::IfThenElse(hn::Gt(above, Number64(high)), Number64(high), above);
+  return hn::Min(Number64(high), hn::Max(Number64(low), x));
 }
 
 // Coefficients from the constant term upwards. Even and odd powers are summed apart, which halves the wait for a single

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "models/plan/column_map.h"
-#include "models/plan/fused/column_maps.h"
+#include "models/plan/fused/base.h"
 
 namespace creamery {
 namespace {
