@@ -9,6 +9,7 @@
 #include <new>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "models/densities/density_tree.h"
 #include "models/random.h"
 #include "models/scratch.h"
@@ -29,10 +30,11 @@ void* Count(size_t bytes, size_t alignment) {
 
 void* operator new(size_t bytes) { return Count(bytes, 16); }
 void* operator new(size_t bytes, std::align_val_t alignment) { return Count(bytes, static_cast<size_t>(alignment)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+// Inlined without the operator new beside it, GCC takes free for the wrong end of what that gave.
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory) noexcept { std::free(memory); }
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace creamery {
 namespace {
