@@ -28,9 +28,11 @@ void* Count(size_t bytes, size_t alignment) {
 }
 }  // namespace
 
-void* operator new(size_t bytes) { return Count(bytes, 16); }
-void* operator new(size_t bytes, std::align_val_t alignment) { return Count(bytes, static_cast<size_t>(alignment)); }
-// Inlined without the operator new beside it, GCC takes free for the wrong end of what that gave.
+// Where only one of a pair is inlined, GCC warns of memory that does not belong to it.
+ABSL_ATTRIBUTE_NOINLINE void* operator new(size_t bytes) { return Count(bytes, 16); }
+ABSL_ATTRIBUTE_NOINLINE void* operator new(size_t bytes, std::align_val_t alignment) {
+  return Count(bytes, static_cast<size_t>(alignment));
+}
 ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory) noexcept { std::free(memory); }
 ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
