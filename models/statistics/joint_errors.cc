@@ -187,6 +187,7 @@ MemberSpread SpreadOf(size_t members, const ModelDraws& draws, const std::vector
   }
   for (int s = 0; s < kNumStatistics; ++s) {
     std::vector<double> values;
+    values.reserve(responses.size());
     for (const ByStatistic& response : responses) values.push_back(response[s]);
     spread.variance[s] = Moments(values, {}).variance * static_cast<double>(members) / static_cast<double>(members - 1);
   }

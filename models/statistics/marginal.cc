@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +15,6 @@
 namespace creamery {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFewRows = 100;
 constexpr double kLargestUncovered = 0.01;
 // What the middle of seen and unseen rows is off by, in halves of the gap: measured, see marginal.h.

@@ -21,7 +21,7 @@ std::vector<std::string> GpuNames();
 class DeviceStream {
  public:
   explicit DeviceStream(const c10::Device& device);
-  ~DeviceStream();
+  ~DeviceStream();  // NOLINT(performance-trivially-destructible): it has work to do where there is CUDA
   DeviceStream(const DeviceStream&) = delete;
   DeviceStream& operator=(const DeviceStream&) = delete;
   const c10::Stream& get() const { return stream_; }

@@ -149,6 +149,7 @@ absl::StatusOr<std::vector<int32_t>> PiecesBySilhouette(const MemberRows& rows, 
   }
   std::sort(found.begin(), found.end());
   std::vector<int32_t> pieces;
+  pieces.reserve(found.size());
   for (const auto& [silhouette, k] : found) pieces.push_back(k);
   return pieces;
 }

@@ -147,8 +147,7 @@ absl::Status TrainingRun::AddTrials() {
 absl::Status TrainingRun::FitBest() {
   for (int64_t best = comparison_->Best(contenders_); best >= 0; best = comparison_->Best(contenders_)) {
     Contender& contender = contenders_[best];
-    const absl::Status fitted =
-        FitMembers(static_cast<int64_t>(contender.members.size()), contender.spec, contender.path);
+    absl::Status fitted = FitMembers(static_cast<int64_t>(contender.members.size()), contender.spec, contender.path);
     if (fitted.ok()) {
       std::move(contender.members.begin(), contender.members.end(), trees_.begin());
       return absl::OkStatus();

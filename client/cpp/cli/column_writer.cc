@@ -83,7 +83,7 @@ absl::Status ColumnWriter::Close() {
   }
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (closed && std::rename(temporary_.c_str(), path_.c_str()) == 0) return absl::OkStatus();
-  const absl::Status failed = Failed();
+  absl::Status failed = Failed();
   std::remove(temporary_.c_str());
   return failed;
 }
