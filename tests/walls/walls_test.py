@@ -10,6 +10,7 @@ import check_format
 import check_includes
 import check_ldd
 import check_length
+import check_top_level
 import check_usage
 
 CLANG_FORMAT = shutil.which(sys.argv.pop(1)) if len(sys.argv) > 1 else None
@@ -70,6 +71,13 @@ class WallsTest(unittest.TestCase):
     def test_a_program_without_libraries_is_not_taken_for_clean(self):
         self.plant("server/script", "#!/bin/sh\n")
         self.assert_one_problem(check_ldd.check(os.path.join(self.root, "server/script"), ["libtorch"]), "ldd")
+
+    def test_a_stray_folder_at_the_top_is_found(self):
+        self.plant(".clang-format", "")
+        self.plant("models/flow.cc", "")
+        self.assertEqual(check_top_level.check(self.root), [])
+        self.plant("some-logs/run1/events", "")
+        self.assert_one_problem(check_top_level.check(self.root), "some-logs")
 
     def test_a_script_that_ignores_its_arguments_is_found(self):
         self.plant("deploy/sourced.sh", "exit 1\n")

@@ -16,21 +16,6 @@ HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
-// Up to a vector of numbers, the last again in the rest of it.
-HWY_INLINE Vector64 LoadSome(const double* from, int64_t count) {
-  if (count >= kLanes64) return Load64(from);
-  double lanes[kLanes64];
-  for (int64_t k = 0; k < kLanes64; ++k) lanes[k] = from[std::min(k, count - 1)];
-  return Load64(lanes);
-}
-
-HWY_INLINE void StoreSome(Vector64 value, int64_t count, double* to) {
-  if (count >= kLanes64) return Store64(value, to);
-  double lanes[kLanes64];
-  Store64(value, lanes);
-  std::copy_n(lanes, count, to);
-}
-
 // Those in the tails are put aside and answered together.
 void QuantileVectors(const double* p, int64_t count, double* x) {
   constexpr int64_t kAtOnce = 256;
@@ -43,16 +28,16 @@ void QuantileVectors(const double* p, int64_t count, double* x) {
     const int64_t end = std::min(begin + kAtOnce, count);
     int64_t tails = 0;
     for (int64_t i = begin; i < end; i += kLanes64) {
-      const Vector64 u = LoadSome(p + i, end - i);
+      const Vector64 u = LoadSome64(p + i, end - i);
       const QuantilePart64 part = StartQuantile(position(u));
       const Mask64 in_tail = hn::And(IsInTail(part), hn::FirstN(lanes, end - i));
       hn::CompressStore(hn::Iota(indices, i), hn::RebindMask(indices, in_tail), indices, place + tails);
-      StoreSome(CentralQuantile(part), end - i, x + i);
+      StoreSome64(CentralQuantile(part), end - i, x + i);
       tails += static_cast<int64_t>(hn::CompressStore(u, in_tail, lanes, tail + tails));
     }
     for (int64_t i = 0; i < tails; i += kLanes64) {
       double some[kLanes64];
-      Store64(TailQuantile(StartQuantile(position(LoadSome(tail + i, tails - i)))), some);
+      Store64(TailQuantile(StartQuantile(position(LoadSome64(tail + i, tails - i)))), some);
       for (int64_t k = 0; k < std::min(kLanes64, tails - i); ++k) x[place[i + k]] = some[k];
     }
   }
@@ -60,15 +45,15 @@ void QuantileVectors(const double* p, int64_t count, double* x) {
 
 void CdfVectors(const double* x, int64_t count, double* p) {
   for (int64_t i = 0; i < count; i += kLanes64) {
-    StoreSome(NormalCdf(LoadSome(x + i, count - i)).below, count - i, p + i);
+    StoreSome64(NormalCdf(LoadSome64(x + i, count - i)).below, count - i, p + i);
   }
 }
 
 // Never 0 or 1.
 HWY_INLINE void MoveInside(double* u, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes64) {
-    const Vector64 inside = Clamp64(LoadSome(u + i, count - i), std::numeric_limits<double>::min(), 1 - 0x1p-53);
-    StoreSome(inside, count - i, u + i);
+    const Vector64 inside = Clamp64(LoadSome64(u + i, count - i), std::numeric_limits<double>::min(), 1 - 0x1p-53);
+    StoreSome64(inside, count - i, u + i);
   }
 }
 

@@ -12,8 +12,8 @@ void UnitToBase(const double* u, int64_t d, int64_t rows, int64_t stride, bool i
 // z is overwritten. With stride 1, one row.
 void BaseToUnit(double* z, int64_t d, int64_t rows, int64_t stride, bool is_normal, double* u);
 
-// Phi^-1, whose last digit is that of its argument (p beyond the smallest normal number at either end counts as that),
-// and Phi, of `count` numbers, bit-identical whatever the count; in place if the arrays are the same.
+// Phi^-1 and Phi of `count` numbers, bit-identical whatever the count; in place if the arrays are the same. Phi^-1
+// takes p nearer to 0 or 1 than the smallest normal number as that near.
 void NormalQuantiles(const double* p, int64_t count, double* x);
 void NormalCdfs(const double* x, int64_t count, double* p);
 

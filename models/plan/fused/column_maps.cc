@@ -19,16 +19,6 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kRowsAtOnce = 64;
 constexpr int64_t kColumnsAtOnce = 8;
 
-// Calls run(row, rows, column, columns) for pieces of (rows, d) numbers.
-template <typename Run>
-HWY_INLINE void ForPieces(int64_t rows, int64_t d, const Run& run) {
-  for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
-    for (int64_t column = 0; column < d; column += kColumnsAtOnce) {
-      run(row, std::min(kRowsAtOnce, rows - row), column, std::min(kColumnsAtOnce, d - column));
-    }
-  }
-}
-
 HWY_INLINE OneColumn ColumnAt(const ColumnBlocks& blocks, int64_t j) {
   return OneColumn(blocks.blocks[blocks.places[j].block], blocks.places[j].column);
 }
@@ -53,35 +43,37 @@ void MapForwardTile(const ColumnBlocks& blocks, const double* theta, int64_t row
 void MapInverseTile(const ColumnBlocks& blocks, const double* y, int64_t rows, int64_t stride, double* theta) {
   const auto d = static_cast<int64_t>(blocks.places.size());
   double lines[kColumnsAtOnce * kRowsAtOnce];
-  ForPieces(rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
-    for (int64_t j = 0; j < columns; ++j) {
-      const OneColumn column = ColumnAt(blocks, first + j);
-      const double* from = y + (first + j) * stride + row;
-      for (int64_t i = 0; i < some_rows; i += kLanes64) {
-        Store64(InverseLanes(column, Load64(from + i)), lines + j * kRowsAtOnce + i);
-      }
-    }
-    LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, theta + row * d + first);
-  });
+  ForPieces<kRowsAtOnce, kColumnsAtOnce>(
+      rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
+        for (int64_t j = 0; j < columns; ++j) {
+          const OneColumn column = ColumnAt(blocks, first + j);
+          const double* from = y + (first + j) * stride + row;
+          for (int64_t i = 0; i < some_rows; i += kLanes64) {
+            Store64(InverseLanes(column, Load64(from + i)), lines + j * kRowsAtOnce + i);
+          }
+        }
+        LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, theta + row * d + first);
+      });
 }
 
 void MapGradientTile(const ColumnBlocks& blocks, const double* theta, const double* y_adjoint, int64_t rows,
                      int64_t stride, double* gradient) {
   const auto d = static_cast<int64_t>(blocks.places.size());
   double lines[kColumnsAtOnce * kRowsAtOnce];
-  ForPieces(rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
-    const int64_t place = row * d + first;
-    RowsToLines(theta + place, d, some_rows, columns, Padded<double>(some_rows), kRowsAtOnce, lines);
-    for (int64_t j = 0; j < columns; ++j) {
-      const OneColumn column = ColumnAt(blocks, first + j);
-      const double* adjoint = y_adjoint + (first + j) * stride + row;
-      double* line = lines + j * kRowsAtOnce;
-      for (int64_t i = 0; i < some_rows; i += kLanes64) {
-        Store64(GradientLanes(column, Load64(line + i), Load64(adjoint + i)), line + i);
-      }
-    }
-    LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, gradient + place);
-  });
+  ForPieces<kRowsAtOnce, kColumnsAtOnce>(
+      rows, d, [&](int64_t row, int64_t some_rows, int64_t first, int64_t columns) HWY_ATTR {
+        const int64_t place = row * d + first;
+        RowsToLines(theta + place, d, some_rows, columns, Padded<double>(some_rows), kRowsAtOnce, lines);
+        for (int64_t j = 0; j < columns; ++j) {
+          const OneColumn column = ColumnAt(blocks, first + j);
+          const double* adjoint = y_adjoint + (first + j) * stride + row;
+          double* line = lines + j * kRowsAtOnce;
+          for (int64_t i = 0; i < some_rows; i += kLanes64) {
+            Store64(GradientLanes(column, Load64(line + i), Load64(adjoint + i)), line + i);
+          }
+        }
+        LinesToRows(lines, kRowsAtOnce, d, some_rows, columns, gradient + place);
+      });
 }
 
 // Calls run(maps, columns, count) for the columns of every block, a vector of them at a time.

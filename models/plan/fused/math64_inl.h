@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -27,6 +28,28 @@ constexpr int64_t kLanes64 = hn::MaxLanes(Lanes64());
 HWY_INLINE Vector64 Number64(double value) { return hn::Set(Lanes64(), value); }
 HWY_INLINE Vector64 Load64(const double* from) { return hn::LoadU(Lanes64(), from); }
 HWY_INLINE void Store64(Vector64 value, double* to) { hn::StoreU(value, Lanes64(), to); }
+
+// The first `count` lanes, all if there are more; memory beyond is not touched, the lanes beyond are 0.
+HWY_INLINE Vector64 LoadSome64(const double* from, int64_t count) {
+  if (count >= kLanes64) return Load64(from);
+#if HWY_MEM_OPS_MIGHT_FAULT
+  double lanes[kLanes64] = {};
+  std::copy_n(from, count, lanes);
+  return Load64(lanes);
+#else
+  return hn::MaskedLoad(hn::FirstN(Lanes64(), count), Lanes64(), from);
+#endif
+}
+HWY_INLINE void StoreSome64(Vector64 value, int64_t count, double* to) {
+  if (count >= kLanes64) return Store64(value, to);
+#if HWY_MEM_OPS_MIGHT_FAULT
+  double lanes[kLanes64];
+  Store64(value, lanes);
+  std::copy_n(lanes, count, to);
+#else
+  hn::BlendedStore(value, hn::FirstN(Lanes64(), count), Lanes64(), to);
+#endif
+}
 
 // NaN stays NaN: x86's minimum and maximum give their second operand if one of the two is NaN, others give NaN.
 HWY_INLINE Vector64 Clamp64(Vector64 x, double low, double high) {

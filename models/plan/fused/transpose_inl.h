@@ -44,47 +44,37 @@ HWY_INLINE void Transpose(Vector64 (&v)[kLanes64]) {
 #endif
 }
 
-// `columns` numbers of each of (rows, d) -> (columns, stride), a line per column; the last row again in the rest of
-// `padded` rows, a multiple of kLanes64.
-HWY_INLINE void RowsToLines(const double* numbers, int64_t d, int64_t rows, int64_t columns, int64_t padded,
-                            int64_t stride, double* lines) {
-  const Lanes64 lanes;
-  for (int64_t i = 0; i < padded; i += kLanes64) {
-    for (int64_t j = 0; j < columns; j += kLanes64) {
-      const int64_t count = std::min(kLanes64, columns - j);
-      const Mask64 some = hn::FirstN(lanes, count);
-      Vector64 v[kLanes64];
-      for (int64_t k = 0; k < kLanes64; ++k) {
-        const double* from = numbers + std::min(i + k, rows - 1) * d + j;
-        v[k] = count == kLanes64 ? Load64(from) : hn::MaskedLoad(some, lanes, from);
-      }
-      Transpose(v);
-      for (int64_t k = 0; k < count; ++k) Store64(v[k], lines + (j + k) * stride + i);
+// Calls run(row, rows, column, columns) for pieces of at most kRows x kColumns numbers, which they tell.
+template <int64_t kRows, int64_t kColumns, typename Run>
+HWY_INLINE void ForPieces(int64_t rows, int64_t columns, const Run& run) {
+  for (int64_t row = 0; row < rows; row += kRows) {
+    for (int64_t column = 0; column < columns; column += kColumns) {
+      run(row, std::min(kRows, rows - row), column, std::min(kColumns, columns - column));
     }
   }
 }
 
-// And back.
+// `columns` numbers of each of (rows, d) -> (columns, stride), a line per column; the last row again in the rest of
+// `padded` rows, a multiple of kLanes64.
+HWY_INLINE void RowsToLines(const double* numbers, int64_t d, int64_t rows, int64_t columns, int64_t padded,
+                            int64_t stride, double* lines) {
+  ForPieces<kLanes64, kLanes64>(padded, columns, [&](int64_t i, int64_t, int64_t j, int64_t count) HWY_ATTR {
+    Vector64 v[kLanes64];
+    for (int64_t k = 0; k < kLanes64; ++k) v[k] = LoadSome64(numbers + std::min(i + k, rows - 1) * d + j, count);
+    Transpose(v);
+    for (int64_t k = 0; k < count; ++k) Store64(v[k], lines + (j + k) * stride + i);
+  });
+}
+
+// And back; lines are as long as whole vectors.
 HWY_INLINE void LinesToRows(const double* lines, int64_t stride, int64_t d, int64_t rows, int64_t columns,
                             double* numbers) {
-  const Lanes64 lanes;
-  for (int64_t i = 0; i < rows; i += kLanes64) {
-    for (int64_t j = 0; j < columns; j += kLanes64) {
-      const int64_t count = std::min(kLanes64, columns - j);
-      const Mask64 some = hn::FirstN(lanes, count);
-      Vector64 v[kLanes64];
-      for (int64_t k = 0; k < kLanes64; ++k) v[k] = Load64(lines + (j + std::min(k, count - 1)) * stride + i);
-      Transpose(v);
-      for (int64_t k = 0; k < std::min(kLanes64, rows - i); ++k) {
-        double* to = numbers + (i + k) * d + j;
-        if (count == kLanes64) {
-          Store64(v[k], to);
-        } else {
-          hn::BlendedStore(v[k], some, lanes, to);
-        }
-      }
-    }
-  }
+  ForPieces<kLanes64, kLanes64>(rows, columns, [&](int64_t i, int64_t some, int64_t j, int64_t count) HWY_ATTR {
+    Vector64 v[kLanes64];
+    for (int64_t k = 0; k < kLanes64; ++k) v[k] = Load64(lines + (j + std::min(k, count - 1)) * stride + i);
+    Transpose(v);
+    for (int64_t k = 0; k < some; ++k) StoreSome64(v[k], count, numbers + (i + k) * d + j);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -86,6 +86,7 @@ class Subject:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            cwd=HOME,  # some packages leave logs where they are
             env={**os.environ, **ONE_THREAD, "CREAMERY_BIN_DIR": str(bin_dir)},
         )
         if environment != "creamery":  # whose client and server are two processes
