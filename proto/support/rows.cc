@@ -4,16 +4,17 @@
 #include <limits>
 #include <set>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
 
 constexpr int kMaxParameters = 4096;
 constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kMaxTextBytes = 1024;  // of a label, a unit
 constexpr size_t kMaxDescriptionBytes = 4096;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -49,18 +50,21 @@ absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
   }
 }
 
+absl::Status CheckShortText(absl::string_view what, const std::string& text) {
+  if (text.size() <= kMaxTextBytes) return CheckText(what, text);
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " has ", text.size(), " bytes, expected at most ", kMaxTextBytes));
+}
+
 absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
   const std::string& name = parameter.name();
   if (name.empty() || name.size() > kMaxNameBytes) {
     return absl::InvalidArgumentError(absl::StrCat("parameter ", index, " has a name of ", name.size(),
                                                    " characters, expected 1 to ", kMaxNameBytes));
   }
-  for (const char c : name) {
-    if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameter ", index, " is named '", name, "', expected no white space or control characters"));
-    }
-  }
+  ABSL_RETURN_IF_ERROR(CheckText(absl::StrCat("the name of parameter ", index), name, TextKind::kWord));
+  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the label of '", name, "'"), parameter.label()));
+  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the unit of '", name, "'"), parameter.unit()));
   if (parameter.has_prior()) {
     if (parameter.derived()) {
       return absl::InvalidArgumentError(
@@ -155,7 +159,7 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
     return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
                                                    " bytes, expected at most ", kMaxDescriptionBytes));
   }
-  return absl::OkStatus();
+  return CheckText("the description", schema.description(), TextKind::kParagraphs);
 }
 
 absl::StatusOr<RowBlock> ParseRows(const v1::Dataset& schema, const v1::Rows& rows, int64_t first_row) {
