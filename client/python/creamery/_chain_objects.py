@@ -7,24 +7,15 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _samples
 from creamery._chains import Bounds, Chains, need_names, plain_label, rows_after, whole
 from creamery._errors import InvalidArgumentError
 
 BurnIn = Optional[Union[int, float]]
-# Columns that samplers keep beside the parameters.
-_BOOKKEEPING = {
-    "logL",
-    "logL_birth",
-    "nlive",
-    "logP",
-    "chain",
-    "insertion",
-    "weight",
-    "minuslogpost",
-    "minuslogprior",
-    "chi2",
-}
+# Columns that anesthetic keeps beside the parameters.
+_OF_NESTED_SAMPLES = {"logL", "logL_birth", "nlive", "insertion"}
+_OF_MCMC_SAMPLES = {"logL", "chain"}
+# Columns that Cobaya adds up, where all of these are there.
+_OF_COBAYA = {"minuslogprior", "chi2"}
 _LOG_ZERO = -1e30  # what PolyChord and MultiNest write for a likelihood of zero
 _VOLUMES = 200  # realisations of the volumes behind the error of log Z
 
@@ -58,7 +49,13 @@ def of_anesthetic(samples: Any, burn_in: BurnIn, log_likelihood: bool, source: s
     frame = samples.drop_labels() if hasattr(samples, "drop_labels") else samples
     if "MCMCSamples" in kinds and burn_in is not None:
         frame = _without_burn_in(frame, burn_in)
-    columns = [column for column in frame.columns if not _is_bookkeeping(str(column))]
+    kept_beside = _OF_NESTED_SAMPLES if "NestedSamples" in kinds else _OF_MCMC_SAMPLES
+    summed = _OF_COBAYA <= {str(column) for column in frame.columns}
+    columns = [
+        column
+        for column in frame.columns
+        if str(column) not in kept_beside and not (summed and _is_sum_of_cobaya(str(column)))
+    ]
     names = tuple(str(column) for column in columns)
     labels = {}
     if hasattr(samples, "get_label"):
@@ -83,7 +80,7 @@ def of_anesthetic(samples: Any, burn_in: BurnIn, log_likelihood: bool, source: s
             theta, log_l = theta[order], log_l[order]
             birth = births(log_l, live[order].astype(np.int64))
         assert birth is not None
-        birth[birth <= _LOG_ZERO] = -np.inf
+        birth[np.isnan(birth) | (birth <= _LOG_ZERO)] = -np.inf  # BlackJAX gives NaN to the first live points
         log_z = float(samples.logZ())
         error = _volume_error(samples)
         return Chains(theta, names, "nested_sampling", None, None, log_l, birth, (log_z, error), labels, source=where)
@@ -96,8 +93,8 @@ def of_anesthetic(samples: Any, burn_in: BurnIn, log_likelihood: bool, source: s
     return Chains(theta, names, "mcmc", weights, chain, kept, labels=labels, source=where)
 
 
-def _is_bookkeeping(name: str) -> bool:
-    return name in _BOOKKEEPING or name.startswith(("chi2__", "minuslogprior__"))
+def _is_sum_of_cobaya(name: str) -> bool:
+    return name in _OF_COBAYA | {"minuslogpost", "logP"} or name.startswith(("chi2__", "minuslogprior__"))
 
 
 def _without_burn_in(frame: Any, burn_in: Union[int, float]) -> Any:
@@ -158,7 +155,11 @@ def _of_getdist(samples: Any, burn_in: BurnIn, log_likelihood: bool) -> Chains:
 
 def _of_emcee(sampler: Any, names: Optional[Sequence[str]], burn_in: BurnIn) -> Chains:
     """A sampler or backend of emcee: every walker is a chain. Its log_prob is the posterior's and is left out."""
-    chain = np.asarray(sampler.get_chain(), dtype=np.float64)  # (steps, walkers, d)
+    return of_walkers(np.asarray(sampler.get_chain(), dtype=np.float64), names, burn_in)
+
+
+def of_walkers(chain: NDArray[np.float64], names: Optional[Sequence[str]], burn_in: BurnIn) -> Chains:
+    """A chain of shape (steps, walkers, d)."""
     chain = chain[rows_after(burn_in, len(chain)) :]
     steps, walkers, size = chain.shape
     theta = np.ascontiguousarray(chain.transpose(1, 0, 2).reshape(walkers * steps, size))
@@ -237,10 +238,3 @@ def births(log_l: NDArray[np.float64], live: NDArray[np.int64]) -> NDArray[np.fl
         raise InvalidArgumentError("the numbers of live points do not fit the samples of a nested-sampling run")
     born.append(np.repeat(log_l[:-1], added))
     return np.concatenate(born)[:n]
-
-
-def of_emcee_file(path: str, names: Optional[Sequence[str]], burn_in: BurnIn) -> Chains:
-    """The chain that emcee kept in an HDF5 file."""
-    backends = _samples.need("emcee").backends
-    _samples.need("h5py")
-    return _of_emcee(backends.HDFBackend(path, read_only=True), names, burn_in)

@@ -32,6 +32,7 @@ class Chains:
         bounds: hard bounds that the files state without saying what the prior is, by parameter.
         derived: parameters that the files call derived.
         source: where it comes from, for people.
+        notes: what was read beside the rows, and what was left out, for people.
 
     Example:
         >>> chains = creamery.read_chains("runs/polychord/pc")
@@ -52,6 +53,7 @@ class Chains:
     bounds: Bounds = field(default_factory=dict)
     derived: Tuple[str, ...] = ()
     source: str = ""
+    notes: Tuple[str, ...] = ()
 
     def select(self, parameters: Sequence[str]) -> Chains:
         """The chains with these parameters alone, in this order: marginalised over the others.
@@ -94,9 +96,11 @@ def read_chains(
 ) -> Chains:
     """Reads the chains of a sampler, or takes what a sampler returned.
 
-    Files are read by anesthetic (`pip install creamery[chains]`): PolyChord, MultiNest, UltraNest, GetDist and CosmoMC,
-    MontePython (its folder, or its root), Cobaya; and emcee's HDF5. Objects: samples of anesthetic and of GetDist,
-    results of dynesty and UltraNest, samplers and backends of emcee.
+    Files: PolyChord, MultiNest, UltraNest, GetDist and CosmoMC, MontePython, Cobaya, by their root, one of their files or
+    the folder of one run; emcee's HDF5; .csv, .dat and .npy. They are read by rules that the command line shares
+    (deploy/docs/chain-files.md), and nothing in them is run: no package that trusts what stands beside a chain sees it.
+    PyYAML and h5py are needed for Cobaya's priors and for HDF5 (`pip install creamery[chains]`). Objects: samples of
+    anesthetic and of GetDist, results of dynesty and UltraNest, samplers and backends of emcee.
 
     Nested sampling keeps log-likelihoods and birth contours, and log Z with the error of its volumes. Markov chains
     keep weights, ids and order. Priors are taken where a file states them: `log.param` of MontePython, `.updated.yaml`
@@ -104,14 +108,15 @@ def read_chains(
 
     Args:
         source: root of the files as their sampler names it; or an object.
-        names: names of the parameters, where the source has none (dynesty, emcee).
+        names: names of the parameters, where the source has none (dynesty, emcee, files without names).
         burn_in: Markov chains: rows to drop from the start of each chain, or the share of it below 1; default: none.
         log_likelihood: Markov chains: take the log-likelihoods along. Default: where the column is certainly the
-            likelihood (anesthetic, MontePython, Cobaya); in other GetDist files it is often the posterior.
+            likelihood (anesthetic, MontePython, Cobaya, PolyChord, MultiNest); in other GetDist files it is often the
+            posterior.
 
     Raises:
-        FileNotFoundError: there are no chains that anesthetic knows.
-        InvalidArgumentError: an object that is none of these, or names are missing.
+        FileNotFoundError: there are no chains.
+        InvalidArgumentError: a malformed file, with line and column; an object that is none of these; names are missing.
         ImportError: a package is missing; the message says what installs it.
 
     Example:

@@ -219,8 +219,9 @@ class Datasets:
             The dataset with its rows.
 
         Raises:
-            FileNotFoundError: there are no chains that anesthetic knows.
-            ImportError: anesthetic is not installed; the message says what installs it.
+            FileNotFoundError: there are no chains.
+            InvalidArgumentError: a malformed file, with line and column.
+            ImportError: h5py is not installed where it is needed; the message says what installs it.
             AlreadyExistsError: the name is taken.
 
         Example:

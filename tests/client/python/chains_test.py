@@ -14,7 +14,6 @@ SHARED = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 
 def test_nested_sampling_of_polychord_keeps_contours_and_evidence():
-    pytest.importorskip("anesthetic")
     if not SHARED.exists():
         pytest.skip("shared data are absent")
     chains = creamery.read_chains(SHARED / "polychord_box" / "pc")
@@ -44,7 +43,6 @@ def test_the_error_of_log_z_leaves_the_global_random_state_alone():
 
 
 def test_montepython_states_flat_priors_limits_and_derived_parameters():
-    pytest.importorskip("anesthetic")
     if not SHARED.exists():
         pytest.skip("shared data are absent")
     chains = creamery.read_chains(SHARED / "planck_montepython", burn_in=0.25)
@@ -91,7 +89,6 @@ def _getdist_files(folder):
 
 
 def test_ranges_of_getdist_are_bounds_and_no_prior(tmp_path):
-    pytest.importorskip("anesthetic")
     _getdist_files(tmp_path)
     chains = creamery.read_chains(tmp_path / "run")
     assert chains.names == ("omegam", "H0", "age") and len(chains) == 100 and set(chains.chain) == {1, 2}
@@ -113,7 +110,6 @@ def test_samples_of_getdist_keep_their_chains(tmp_path):
 
 def test_cobaya_states_priors_unless_more_priors_are_added(tmp_path):
     pytest.importorskip("yaml")
-    pytest.importorskip("anesthetic")
     header = "# weight minuslogpost a b c minuslogprior minuslogprior__0 chi2 chi2__like\n"
     random = np.random.default_rng(1)
     with open(tmp_path / "run.1.txt", "w") as file:
@@ -136,7 +132,6 @@ def test_cobaya_states_priors_unless_more_priors_are_added(tmp_path):
 
 
 def test_multinest_is_read_from_its_files(tmp_path):
-    pytest.importorskip("anesthetic")
     random = np.random.default_rng(2)
     log_l = np.sort(random.random(300)) * 10 - 10
     born = np.concatenate([np.full(100, -1e30), log_l[:200]])
@@ -152,7 +147,6 @@ def test_multinest_is_read_from_its_files(tmp_path):
 
 
 def test_ultranest_is_read_from_its_files_and_from_its_result(tmp_path):
-    pytest.importorskip("anesthetic")
     h5py = pytest.importorskip("h5py")
     random = np.random.default_rng(2)
     log_l = np.sort(random.random(300)) * 10 - 10
@@ -230,12 +224,26 @@ def test_walkers_of_emcee_are_chains_and_its_posterior_is_no_likelihood(tmp_path
 def test_what_is_no_chain_is_refused():
     with pytest.raises(creamery.InvalidArgumentError, match="dict is neither a root of files nor samples"):
         creamery.read_chains({"a": 1})
-    pytest.importorskip("anesthetic")
     with pytest.raises(FileNotFoundError):
         creamery.read_chains("/nowhere/chain")
 
 
-def test_without_anesthetic_the_error_says_what_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "anesthetic", None)
-    with pytest.raises(ImportError, match=r"pip install creamery\[anesthetic\]"):
-        creamery.read_chains("/nowhere/chain")
+def test_files_are_read_without_the_packages_that_would_read_them_by_themselves(tmp_path, monkeypatch):
+    for package in ("anesthetic", "getdist", "cobaya"):
+        monkeypatch.setitem(sys.modules, package, None)
+    _getdist_files(tmp_path)
+    assert len(creamery.read_chains(tmp_path / "run")) == 100
+
+
+def test_births_that_are_not_a_number_are_those_of_the_first_live_points():
+    anesthetic = pytest.importorskip("anesthetic")
+    log_l = np.arange(20.0)
+    birth = np.concatenate([np.full(10, np.nan), log_l[:10]])
+    samples = anesthetic.NestedSamples(np.random.default_rng(1).random((20, 2)), logL=log_l, logL_birth=birth)
+    assert np.isneginf(creamery.read_chains(samples).log_likelihood_birth).sum() == 10
+
+
+def test_parameters_with_the_names_of_bookkeeping_are_kept():
+    anesthetic = pytest.importorskip("anesthetic")
+    samples = anesthetic.MCMCSamples(np.random.default_rng(1).random((9, 4)), columns=["chi2", "weight", "logP", "x"])
+    assert creamery.read_chains(samples).names == ("chi2", "weight", "logP", "x")
