@@ -17,13 +17,17 @@ ComputePool::ComputePool(std::string name, int threads, int max_queued, Priority
   }
 }
 
-ComputePool::~ComputePool() {
+ComputePool::~ComputePool() { Stop(); }
+
+void ComputePool::Stop() {
   {
     MutexLock lock(&mu_);
     stopping_ = true;
   }
   changed_.SignalAll();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 absl::Status ComputePool::Submit(std::function<void()> work) {

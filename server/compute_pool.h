@@ -21,8 +21,9 @@ class ComputePool {
  public:
   enum class Priority { kNormal, kLow };
   ComputePool(std::string name, int threads, int max_queued, Priority priority = Priority::kNormal);
-  // Runs what is queued, then ends the threads.
   ~ComputePool();
+  // Runs what is queued, then ends the threads; later work is never run. Not from two threads at once.
+  void Stop();
 
   // Queues new work. UNAVAILABLE when `max_queued` pieces wait.
   absl::Status Submit(std::function<void()> work);

@@ -52,6 +52,9 @@ absl::Status CheckNumbers(const ServerConfig& config) {
   ABSL_RETURN_IF_ERROR(CheckAtLeast("upload_idle_seconds", config.upload_idle_seconds(), 0.1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("drain_seconds", config.drain_seconds(), 0));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("drain_notice_seconds", config.drain_notice_seconds(), 0));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("max_request_mib", config.max_request_mib(), 1));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("request_seconds", config.request_seconds(), 0.1));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("max_lasting_calls", config.max_lasting_calls(), 1));
   if (config.max_message_mib() > 2047) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_message_mib is ", config.max_message_mib(), ", expected at most 2047"));

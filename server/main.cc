@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -85,6 +86,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
   flags.Add(app, "statistics_threads", "Low-priority threads for long statistics [1]", &C::set_statistics_threads);
   flags.Add(app, "upload_idle_seconds", "An upload that sends nothing for so long is ended [120]",
             &C::set_upload_idle_seconds);
+  flags.Add(app, "max_request_mib", "Memory of all requests under way, MiB [512]", &C::set_max_request_mib);
+  flags.Add(app, "request_seconds", "A request must be there so long after its call began [60]",
+            &C::set_request_seconds);
+  flags.Add(app, "max_lasting_calls", "Watched jobs, streams and uploads of one connection [256]",
+            &C::set_max_lasting_calls);
   flags.Add(app, "max_queued", "Requests that may wait for a thread [256]", &C::set_max_queued);
   flags.Add(app, "drain_seconds", "After SIGTERM: time for calls in flight, seconds [30]", &C::set_drain_seconds);
   flags.Add(app, "drain_notice_seconds", "After SIGTERM: time until no new call is taken, seconds [0]",
@@ -125,7 +131,10 @@ int Serve(const ServerConfig& config) {
   sigwait(&signals, &received);
   std::cout << "draining" << std::endl;
   (*server)->Drain();
-  return 0;
+  (*server)->Close();
+  // Not by way of the destructors: see Server::Close.
+  std::cout.flush();
+  std::_Exit(0);
 }
 
 int Main(int argc, char** argv) {

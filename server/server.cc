@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -33,6 +34,8 @@
 #include "server/model_directory.h"
 #include "server/rpc/call.h"
 #include "server/rpc/idle_watch.h"
+#include "server/rpc/intake.h"
+#include "server/rpc/method_limits.h"
 #include "server/rpc/open_streams.h"
 #include "server/served_models.h"
 #include "server/services/services.h"
@@ -42,13 +45,16 @@
 namespace creamery {
 namespace {
 
-constexpr int kMaxStreamsPerConnection = 256;
+// HTTP/2's limit, beyond which calls wait in silence: well above max_lasting_calls, so that what waits is short.
+constexpr int kStreamsBesideLasting = 1024;
 constexpr int kKeepaliveMs = 60 * 1000;  // a client that vanished is noticed after this and the timeout
 constexpr int kKeepaliveTimeoutMs = 20 * 1000;
 constexpr int kShortestPingMs = 30 * 1000;  // clients behind address translation may ping this often
 constexpr int kRandomTokenBytes = 32;
 // Workers checkpoint and release within this, or lose their lease as in a crash.
 constexpr absl::Duration kWorkerPatience = absl::Seconds(10);
+// Calls that were ended are over within this.
+constexpr absl::Duration kLastPatience = absl::Seconds(2);
 
 absl::StatusOr<std::string> ReadFile(const char* what, const std::string& path) {
   std::ifstream file(path);
@@ -80,6 +86,17 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
   return absl::OkStatus();
 }
 
+Intake::Options IntakeOptions(const ServerConfig& config) {
+  Intake::Options options;
+  options.max_message_bytes = int64_t{config.max_message_mib()} << 20;
+  // The largest message fits with what it becomes, whatever is configured.
+  options.max_request_bytes =
+      std::max(int64_t{config.max_request_mib()} << 20, 2 * options.max_message_bytes + kMostStructureBytes);
+  options.max_lasting_streams = config.max_lasting_calls();
+  options.request_patience = absl::Seconds(config.request_seconds());
+  return options;
+}
+
 class ServerImpl final : public Server {
  public:
   explicit ServerImpl(const ServerConfig& config)
@@ -88,14 +105,19 @@ class ServerImpl final : public Server {
         disk_("disk", config.threads(), config.max_queued()),
         statistics_("statistics", config.statistics_threads(), config.max_queued(), ComputePool::Priority::kLow),
         idle_(absl::Seconds(config.upload_idle_seconds())),
-        rpc_{&auth_, &compute_, &disk_, &statistics_, &idle_, &streams_} {}
+        intake_(IntakeOptions(config)),
+        rpc_{&auth_, &compute_, &disk_, &statistics_, &idle_, &streams_, &intake_} {}
 
-  ~ServerImpl() override { Drain(); }
+  ~ServerImpl() override {
+    Drain();
+    if (grpc_server_ != nullptr) grpc_server_->Shutdown(absl::ToChronoTime(absl::Now()));
+  }
 
   absl::Status Open();
   absl::Status Listen();
   absl::Status StartWorkers();
   void Drain() override;
+  bool Close() override;
 
   const std::string& address() const override { return address_; }
   std::shared_ptr<grpc::Channel> InProcessChannel(const grpc::ChannelArguments& arguments) override {
@@ -125,6 +147,7 @@ class ServerImpl final : public Server {
   ComputePool statistics_;
   IdleWatch idle_;
   OpenStreams streams_;
+  Intake intake_;
   const RpcRuntime rpc_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> grpc_server_;
@@ -212,7 +235,7 @@ absl::Status ServerImpl::Listen() {
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, config_.max_lasting_calls() + kStreamsBesideLasting);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -260,13 +283,24 @@ void ServerImpl::Drain() {
     board_->AwaitDrained(std::min(kWorkerPatience, absl::Seconds(config_.drain_seconds())));
     runner_.reset();
     if (workers_ != nullptr) workers_->Stop(std::min(kWorkerPatience, deadline - absl::Now()));
-    board_->CloseSubscriptions();
   }
+  intake_.Close();
+  if (board_ != nullptr) board_->CloseSubscriptions();
   streams_.Drain();
-  if (grpc_server_ != nullptr) {
-    grpc_server_->Shutdown(absl::ToChronoTime(deadline));
-    grpc_server_->Wait();
-  }
+  if (intake_.AwaitEmpty(deadline)) return;
+  intake_.EndAll();
+  intake_.AwaitEmpty(absl::Now() + kLastPatience);
+}
+
+bool ServerImpl::Close() {
+  if (!intake_.AwaitEmpty(absl::Now())) return false;
+  for (ComputePool* pool : {&compute_, &disk_, &statistics_}) pool->Stop();
+  workers_.reset();
+  board_.reset();
+  models_.reset();
+  directory_.reset();
+  registry_.reset();
+  return true;
 }
 
 }  // namespace

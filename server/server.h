@@ -26,9 +26,14 @@ class Server {
   // Drains, if nobody has yet.
   virtual ~Server() = default;
 
-  // Health says NOT_SERVING; workers checkpoint and give their jobs back; no new call is taken; calls in flight finish,
-  // or are cancelled after drain_seconds. Returns when all is over. Later calls do nothing.
+  // Health says NOT_SERVING; workers checkpoint and give their jobs back; then new calls are answered UNAVAILABLE, and
+  // calls in flight finish, or are ended with UNAVAILABLE after drain_seconds. Returns when all is over; the port goes
+  // on refusing calls until the server is destroyed. Later calls do nothing.
   virtual void Drain() = 0;
+  // After Drain: closes what is stored, for a process that ends next and lets the system close its connections. gRPC's
+  // own shutdown would end calls that arrive meanwhile as CANCELLED, which clients must not repeat. False if calls were
+  // still under way: then only the end of the process closes anything. Nothing but the end may follow.
+  virtual bool Close() = 0;
 
   // The bound address, `host:port`.
   virtual const std::string& address() const = 0;

@@ -60,23 +60,26 @@ absl::StatusOr<Rounds<Response>> RunRounds(Request request, const LogLikelihoodF
 
 absl::StatusOr<JointAnswer> Client::Joint(const std::vector<std::string>& models, const JointOptions& options) const {
   ABSL_ASSIGN_OR_RETURN(const v1::JointPosteriorRequest request, JointRequest(models, options));
-  const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
-  const auto reader = connection_->statistics->JointPosterior(context.get(), request);
-  JointAnswer answer;
-  v1::JointPosteriorResponse response;
-  for (bool first = true; reader->Read(&response); first = false) {
-    if (first) {
-      answer.summary = response;
-      answer.summary.clear_samples();
+  for (Repetition repetition(*connection_);;) {  // all of it again: without a seed, another draw is as good
+    const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
+    const auto reader = connection_->statistics->JointPosterior(context.get(), request);
+    JointAnswer answer;
+    v1::JointPosteriorResponse response;
+    for (bool first = true; reader->Read(&response); first = false) {
+      if (first) {
+        answer.summary = response;
+        answer.summary.clear_samples();
+      }
+      if (!response.has_samples()) continue;
+      const absl::Status status = AppendSamples(response.samples(), answer.summary.columns_size(), answer);
+      if (status.ok()) continue;
+      context->TryCancel();
+      return status;
     }
-    if (!response.has_samples()) continue;
-    const absl::Status status = AppendSamples(response.samples(), answer.summary.columns_size(), answer);
-    if (status.ok()) continue;
-    context->TryCancel();
-    return status;
+    const absl::Status status = connection_->ToStatus(reader->Finish());
+    if (status.ok()) return answer;
+    if (!repetition.Again(status, context.get())) return status;
   }
-  ABSL_RETURN_IF_ERROR(connection_->ToStatus(reader->Finish()));
-  return answer;
 }
 
 absl::StatusOr<v1::JointPosteriorRequest> Client::JointRequest(const std::vector<std::string>& models,

@@ -7,9 +7,10 @@
 //   model.Kl();
 //
 // Names are as people type them, `project/name`, `project/model@3`, `project/model@production`, or full resource names.
-// Errors are the server's, code and message. Calls that are safe to repeat repeat themselves a few times, with
-// growing pauses, when the server is UNAVAILABLE; uploads carry a request id, so a repeat is never applied twice.
-// Client, Job and Model are handles: cheap to copy, thread-safe, alive on their own.
+// Errors are the server's, code and message. Calls that are safe to repeat repeat themselves, with
+// growing pauses, while the server is UNAVAILABLE (ClientOptions::patience): it may restart at any time. Uploads carry
+// a request id, so a repeat is never applied twice; streams of samples go on at the row where they broke. Client, Job
+// and Model are handles: cheap to copy, thread-safe, alive on their own.
 #ifndef CREAMERY_CLIENT_CPP_CLIENT_H_
 #define CREAMERY_CLIENT_CPP_CLIENT_H_
 
@@ -46,6 +47,9 @@ struct ClientOptions {
   bool insecure = false;
   // Longest time of one unary call, uploads of a chunk and streams excepted.
   absl::Duration timeout = absl::Minutes(10);
+  // How long a call is repeated while a server that answered before is away. One that never answered is given ten
+  // seconds at most.
+  absl::Duration patience = absl::Minutes(1);
 };
 
 struct TrainOptions {

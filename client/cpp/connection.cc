@@ -40,6 +40,23 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 2,
                   "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
 
+// What a server adds to the end of a call that it refused before it began.
+constexpr char kNotBegun[] = "creamery-not-begun";
+// For a server that has never answered: perhaps there is none.
+constexpr absl::Duration kFirstPatience = absl::Seconds(10);
+
+// It changes nothing, or the same once or twice.
+bool IsSafeToRepeat(const google::protobuf::Message& request) {
+  const google::protobuf::Descriptor& type = *request.GetDescriptor();
+  if (const google::protobuf::FieldDescriptor* id = type.FindFieldByName("request_id")) {
+    return !request.GetReflection()->GetString(request, id).empty();
+  }
+  for (const absl::string_view verb : {"Delete", "Set", "Update"}) {
+    if (absl::StartsWith(type.name(), verb)) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<std::string> ReadSecret(absl::string_view what, const std::string& path) {
   std::ifstream file(path);
   if (!file) return absl::NotFoundError(absl::StrCat(what, " '", path, "' cannot be opened"));
@@ -73,11 +90,32 @@ void BackOff(int attempt) {
   absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(2)));
 }
 
+bool Repetition::Again(const absl::Status& status, const grpc::ClientContext* context,
+                       const google::protobuf::Message* request) {
+  if (!absl::IsUnavailable(status)) {
+    connection_.Answered();
+    return false;
+  }
+  const bool not_begun = context != nullptr && context->GetServerTrailingMetadata().count(kNotBegun) != 0;
+  if (not_begun) connection_.Answered();
+  if (request != nullptr && !not_begun && !IsSafeToRepeat(*request)) return false;
+  const absl::Time now = absl::Now();
+  if (attempt_ == 0) end_ = now + connection_.patience();
+  if (now >= end_) return false;
+  BackOff(attempt_++);
+  return true;
+}
+
+absl::Duration Connection::patience() const {
+  return answered_.load(std::memory_order_relaxed) ? patience_ : std::min(patience_, kFirstPatience);
+}
+
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const std::string& address, const ClientOptions& options) {
   if (address.empty()) return absl::InvalidArgumentError("the server's address is empty, expected host:port");
   auto connection = std::make_shared<Connection>();
   connection->address_ = address;
   connection->timeout_ = options.timeout;
+  connection->patience_ = options.patience;
   std::string token = options.token;
   if (token.empty() && !options.token_file.empty()) {
     ABSL_ASSIGN_OR_RETURN(token, ReadToken(options.token_file));

@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -31,8 +32,27 @@ absl::Status ToStatus(const v1::Error& error);
 
 // Sleeps between attempt `attempt` (from 0) and the next: .1 s, doubling, at most 2 s.
 void BackOff(int attempt);
-// Attempts of a call that the client repeats by itself.
-inline constexpr int kMaxAttempts = 5;
+
+class Connection;
+
+// When a call is made again that the server did not answer. One thread's.
+class Repetition {
+ public:
+  // `connection` must outlive this.
+  explicit Repetition(const Connection& connection) : connection_(connection) {}
+  // After a pause: whether to make the call again that ended with `status`. Only while the server is UNAVAILABLE, for
+  // the connection's patience. With `request`, only if it asks, or carries a request id, or the server says that it did
+  // not begin it.
+  bool Again(const absl::Status& status, const grpc::ClientContext* context,
+             const google::protobuf::Message* request = nullptr);
+  // An answer came: patience begins anew.
+  void Restart() { attempt_ = 0; }
+
+ private:
+  const Connection& connection_;
+  int attempt_ = 0;
+  absl::Time end_;
+};
 
 // Thread-safe.
 class Connection {
@@ -43,29 +63,32 @@ class Connection {
   std::unique_ptr<grpc::ClientContext> NewContext(absl::Duration timeout) const;
   std::unique_ptr<grpc::ClientContext> NewStreamContext() const { return NewContext(absl::InfiniteDuration()); }
 
-  // One unary call: `connection.Call(*connection.jobs, &v1::JobService::Stub::GetJob, request)`.
+  // One unary call: `connection.Call(*connection.jobs, &v1::JobService::Stub::GetJob, request)`. Repeated while the
+  // server is UNAVAILABLE, if that is safe.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(Stub& stub,
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                                 const Request& request) const {
-    const std::unique_ptr<grpc::ClientContext> context = NewContext(timeout_);
-    Response response;
-    const absl::Status status = ToStatus((stub.*method)(context.get(), request, &response));
-    if (!status.ok()) return status;
-    return response;
+    Repetition repetition(*this);
+    for (;;) {
+      const std::unique_ptr<grpc::ClientContext> context = NewContext(timeout_);
+      Response response;
+      const absl::Status status = ToStatus((stub.*method)(context.get(), request, &response));
+      if (status.ok()) {
+        Answered();
+        return response;
+      }
+      if (!repetition.Again(status, context.get(), &request)) return status;
+    }
   }
 
-  // The same for a question to a density, repeated while the server is UNAVAILABLE, over a channel without gRPC's own
-  // repetition, which costs 5 microseconds a call.
+  // The same for a question to a density, over a channel without gRPC's own repetition, which costs 5 microseconds a
+  // call.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Ask(grpc::Status (v1::InferenceService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                                   Response*),
                                const Request& request) const {
-    for (int attempt = 1;; ++attempt) {
-      absl::StatusOr<Response> response = Call(*questions, method, request);
-      if (!absl::IsUnavailable(response.status()) || attempt == kMaxAttempts) return response;
-      BackOff(attempt - 1);
-    }
+    return Call(*questions, method, request);
   }
 
   // The same code and message; UNAVAILABLE says where nobody answered.
@@ -85,11 +108,19 @@ class Connection {
 
   // Longest time of a call; infinite: any.
   absl::Duration timeout() const { return timeout_; }
+  // Longest time that a call is repeated.
+  absl::Duration patience() const;
+  // The server is there: it may come back.
+  void Answered() const {
+    if (!answered_.load(std::memory_order_relaxed)) answered_.store(true, std::memory_order_relaxed);
+  }
 
  private:
   std::string address_;
   std::string authorization_;  // "Bearer …", or empty
   absl::Duration timeout_;
+  absl::Duration patience_;
+  mutable std::atomic<bool> answered_{false};
 };
 
 }  // namespace creamery

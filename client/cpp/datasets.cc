@@ -51,10 +51,9 @@ absl::StatusOr<v1::Dataset> SendRows(const Connection& connection, const v1::App
 // The same request id every time: a repeat of an upload that did arrive returns the first answer.
 absl::StatusOr<v1::Dataset> UploadRows(const Connection& connection, const v1::AppendRowsRequest& first,
                                        const v1::Dataset& schema, const RowBlock& rows) {
-  for (int attempt = 0;; ++attempt) {
+  for (Repetition repetition(connection);;) {
     absl::StatusOr<v1::Dataset> dataset = SendRows(connection, first, schema, rows);
-    if (dataset.ok() || !absl::IsUnavailable(dataset.status()) || attempt + 1 == kMaxAttempts) return dataset;
-    BackOff(attempt);
+    if (dataset.ok() || !repetition.Again(dataset.status(), nullptr)) return dataset;
   }
 }
 
@@ -168,25 +167,29 @@ absl::StatusOr<Samples> Client::DownloadDataset(const std::string& name, int64_t
   request.set_name(samples.schema.name());
   // Pinned, so that rows appended meanwhile do not mix into what the schema counts.
   request.set_revision(revision != 0 ? revision : samples.schema.revision());
-  const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
-  const auto reader = connection_->datasets->DownloadRows(context.get(), request);
-  v1::DownloadRowsResponse response;
   RowBlock& all = samples.rows;
-  while (reader->Read(&response)) {
-    absl::StatusOr<RowBlock> block = ParseRows(samples.schema, response.rows(), all.num_rows);
-    if (!block.ok()) {
-      context->TryCancel();
-      return block.status();
+  for (Repetition repetition(*connection_);;) {  // a revision never changes: all of it again
+    const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
+    const auto reader = connection_->datasets->DownloadRows(context.get(), request);
+    v1::DownloadRowsResponse response;
+    while (reader->Read(&response)) {
+      absl::StatusOr<RowBlock> block = ParseRows(samples.schema, response.rows(), all.num_rows);
+      if (!block.ok()) {
+        context->TryCancel();
+        return block.status();
+      }
+      all.num_rows += block->num_rows;
+      Concatenate(all.theta, block->theta);
+      Concatenate(all.weight, block->weight);
+      Concatenate(all.chain, block->chain);
+      Concatenate(all.log_likelihood, block->log_likelihood);
+      Concatenate(all.log_likelihood_birth, block->log_likelihood_birth);
     }
-    all.num_rows += block->num_rows;
-    Concatenate(all.theta, block->theta);
-    Concatenate(all.weight, block->weight);
-    Concatenate(all.chain, block->chain);
-    Concatenate(all.log_likelihood, block->log_likelihood);
-    Concatenate(all.log_likelihood_birth, block->log_likelihood_birth);
+    const absl::Status status = connection_->ToStatus(reader->Finish());
+    if (status.ok()) return samples;
+    if (!repetition.Again(status, context.get())) return status;
+    all = RowBlock();
   }
-  ABSL_RETURN_IF_ERROR(connection_->ToStatus(reader->Finish()));
-  return samples;
 }
 
 }  // namespace creamery

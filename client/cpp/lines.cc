@@ -33,18 +33,21 @@ absl::StatusOr<v1::LogProbResponse> Lines::Ask(const v1::LogProbStreamRequest& r
   const std::string& version = request.question().model();
   v1::LogProbStreamResponse response;
   std::unique_ptr<Line> line = Take(version);
-  for (int attempt = 1;;) {
+  for (Repetition repetition(connection_);;) {
     const bool was_open = line != nullptr;
     if (!was_open) line = Dial(version);
     line->stream->Write(request);  // one that fails shows in the read
     if (line->stream->Read(&response)) break;
     const absl::Status status = connection_.EndOfStream(line->stream->Finish());
+    if (was_open && absl::IsUnavailable(status)) {  // since it was used last, perhaps: with its server
+      line.reset();
+      continue;
+    }
+    const bool again = repetition.Again(status, line->context.get());
     line.reset();
-    if (!absl::IsUnavailable(status)) return status;
-    if (was_open) continue;  // since it was used last, perhaps: with its server
-    if (attempt == kMaxAttempts) return status;
-    BackOff(attempt++ - 1);
+    if (!again) return status;
   }
+  connection_.Answered();
   if (request.ByteSizeLong() + response.ByteSizeLong() <= kLargestKept) Keep(std::move(line));
   ABSL_RETURN_IF_ERROR(ToStatus(response.error()));
   return std::move(*response.mutable_answer());

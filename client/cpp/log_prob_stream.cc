@@ -70,12 +70,13 @@ void LogProbStream::Impl::Dial() {
 absl::Status LogProbStream::Impl::Read(Reply* reply) {
   while (!stream_->Read(&response_)) {
     const absl::Status status = connection_->EndOfStream(stream_->Finish());
+    const bool again = repetition_.Again(status, context_.get());
     HangUp();
-    if (!absl::IsUnavailable(status) || ++attempts_ >= kMaxAttempts) return over_ = status;
-    BackOff(attempts_ - 1);
+    if (!again) return over_ = status;
     Dial();
   }
-  attempts_ = 0;
+  connection_->Answered();
+  repetition_.Restart();
   absl::Status status = Decode(reply);
   if (!status.ok()) return over_ = status;
   bytes_under_way_ -= BytesOf(*under_way_.front());

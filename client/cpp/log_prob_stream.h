@@ -25,7 +25,8 @@ namespace creamery {
 class Connection;
 
 // Not thread-safe: one thread sends and receives, and neither end ever waits for the other to read. A server that
-// restarts or drains is asked again, a few times, for what it has not answered; any other error ends the stream.
+// restarts or drains is asked again, for the connection's patience, for what it has not answered; any other error ends
+// the stream.
 class LogProbStream {
  public:
   struct Reply {

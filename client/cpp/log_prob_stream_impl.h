@@ -45,8 +45,8 @@ class LogProbStream::Impl {
   std::unique_ptr<grpc::ClientContext> context_;
   // Null until the first question.
   std::unique_ptr<grpc::ClientReaderWriter<Request, v1::LogProbStreamResponse>> stream_;
-  int attempts_ = 0;   // calls that have ended since the last answer
-  absl::Status over_;  // why no more will be answered
+  Repetition repetition_{*connection_};  // since the last answer
+  absl::Status over_;                    // why no more will be answered
   v1::LogProbStreamResponse response_;
   std::deque<std::unique_ptr<Request>> under_way_;  // sent, not answered, oldest first
   size_t bytes_under_way_ = 0;

@@ -150,8 +150,7 @@ absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t>
   if (seed.has_value()) request.set_seed(*seed);
   request.set_log_prob(log_prob);
   request.set_precision(precision);
-  const std::unique_ptr<grpc::ClientContext> context = connection_->NewStreamContext();
-  const auto reader = connection_->inference->Sample(context.get(), request);
+  std::unique_ptr<grpc::ClientContext> context;
   const auto add = [&](const v1::Array& array, absl::Span<const int64_t> shape, std::vector<double>& all) {
     absl::StatusOr<std::vector<double>> values = ToDoubles("the answer", array, shape);
     if (!values.ok()) {
@@ -163,18 +162,30 @@ absl::StatusOr<Draws> Model::Sample(int64_t num_samples, std::optional<uint64_t>
   };
   Draws draws;
   v1::SampleResponse response;
-  for (bool first = true; reader->Read(&response); first = false) {
-    if (first) {
-      draws.columns.assign(response.columns().begin(), response.columns().end());
-      draws.seed = response.seed();
-      draws.model_version = response.model_version();
+  for (Repetition repetition(*connection_);;) {
+    context = connection_->NewStreamContext();
+    const auto reader = connection_->inference->Sample(context.get(), request);
+    while (reader->Read(&response)) {
+      repetition.Restart();
+      if (draws.columns.empty()) {
+        draws.columns.assign(response.columns().begin(), response.columns().end());
+        draws.seed = response.seed();
+        draws.model_version = response.model_version();
+        request.set_seed(draws.seed);  // a stream that breaks goes on where it was
+      }
+      AddWarnings(response.warnings(), &draws.warnings);
+      if (!response.has_theta()) continue;
+      ABSL_RETURN_IF_ERROR(add(response.theta(), {-1, static_cast<int64_t>(draws.columns.size())}, draws.theta));
+      if (log_prob) ABSL_RETURN_IF_ERROR(add(response.log_prob(), {-1}, draws.log_prob));
+      request.set_first_row(static_cast<int64_t>(draws.theta.size() / draws.columns.size()));
     }
-    AddWarnings(response.warnings(), &draws.warnings);
-    if (!response.has_theta()) continue;
-    ABSL_RETURN_IF_ERROR(add(response.theta(), {-1, static_cast<int64_t>(draws.columns.size())}, draws.theta));
-    if (log_prob) ABSL_RETURN_IF_ERROR(add(response.log_prob(), {-1}, draws.log_prob));
+    const absl::Status status = connection_->ToStatus(reader->Finish());
+    if (status.ok()) break;
+    const bool complete = request.first_row() > 0 && request.first_row() == num_samples;
+    if (complete && absl::IsUnavailable(status)) break;
+    if (!repetition.Again(status, context.get())) return status;
   }
-  ABSL_RETURN_IF_ERROR(connection_->ToStatus(reader->Finish()));
+  connection_->Answered();
   return draws;
 }
 

@@ -102,10 +102,9 @@ absl::StatusOr<v1::ModelVersion> Client::ImportVersion(const std::string& model,
   v1::ImportVersionRequest first;
   first.set_parent(name.model_name().ToString());
   first.set_request_id(RandomHex(16));
-  for (int attempt = 0;; ++attempt) {
+  for (Repetition repetition(*connection_);;) {
     absl::StatusOr<v1::ModelVersion> version = SendArtifact(*connection_, first, artifact);
-    if (version.ok() || !absl::IsUnavailable(version.status()) || attempt + 1 == kMaxAttempts) return version;
-    BackOff(attempt);
+    if (version.ok() || !repetition.Again(version.status(), nullptr)) return version;
   }
 }
 

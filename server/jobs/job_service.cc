@@ -8,6 +8,7 @@
 #include "proto/support/resource_names.h"
 #include "proto/support/status_macros.h"
 #include "server/jobs/samples_blob.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/state_stream.h"
 #include "server/rpc/unary.h"
@@ -25,10 +26,14 @@ absl::StatusOr<PageRequest> ParsePage(int size, const std::string& token) {
   return page;
 }
 
-class JobService final : public v1::JobService::CallbackService {
+class JobService final : public GatedService<v1::JobService> {
  public:
   JobService(const RpcRuntime& rpc, JobBoard& board, Registry& registry)
-      : rpc_(rpc), board_(board), registry_(registry) {}
+      : GatedService(rpc, Role::kClient), rpc_(rpc), board_(board), registry_(registry) {
+    GateMethods(&JobService::CreateJob, &JobService::CreateJobArray, &JobService::CancelJobArray,
+                &JobService::ReadSamples, &JobService::GetJob, &JobService::ListJobs, &JobService::CancelJob,
+                &JobService::WatchJob);
+  }
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,
                                       v1::Job* response) override {

@@ -11,6 +11,7 @@
 #include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/client_stream.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/state_stream.h"
 #include "server/rpc/unary.h"
@@ -140,10 +141,13 @@ class BlobUpload final : public StreamConsumer<v1::PutBlobRequest, v1::PutBlobRe
   std::unique_ptr<BlobWriter> writer_;
 };
 
-class WorkerService final : public v1::WorkerService::CallbackService {
+class WorkerService final : public GatedService<v1::WorkerService> {
  public:
   WorkerService(const RpcRuntime& rpc, JobBoard& board, Registry& registry)
-      : rpc_(rpc), board_(board), registry_(registry) {}
+      : GatedService(rpc, Role::kWorker), rpc_(rpc), board_(board), registry_(registry) {
+    GateMethods(&WorkerService::Lease, &WorkerService::Heartbeat, &WorkerService::ReadDataset, &WorkerService::PutBlob,
+                &WorkerService::GetBlob, &WorkerService::Complete, &WorkerService::Fail, &WorkerService::Release);
+  }
 
   grpc::ServerUnaryReactor* Lease(grpc::CallbackServerContext* context, const v1::LeaseRequest* request,
                                   v1::LeaseResponse* response) override {

@@ -21,6 +21,7 @@
 namespace creamery {
 
 class IdleWatch;
+class Intake;
 class OpenStreams;
 
 // What the handlers of all services share. Everything must outlive the gRPC server.
@@ -31,6 +32,7 @@ struct RpcRuntime {
   ComputePool* statistics = nullptr;  // null: as compute
   IdleWatch* idle = nullptr;          // null: uploads may stall
   OpenStreams* streams = nullptr;     // null: streams of questions keep a draining server waiting
+  Intake* intake = nullptr;           // gated services need it
 };
 
 // What a handler knows of its call. Copy it if you need it later.

@@ -7,6 +7,7 @@
 #include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/client_stream.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/limits.h"
@@ -23,9 +24,14 @@ int64_t BytesPerRow(const v1::Dataset& schema) {
               (schema.has_log_likelihood() ? 1 : 0) + (schema.has_log_likelihood_birth() ? 1 : 0));
 }
 
-class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
+class DatasetServiceImpl final : public GatedService<v1::DatasetService> {
  public:
-  DatasetServiceImpl(const RpcRuntime& rpc, Registry& registry) : rpc_(rpc), registry_(registry) {}
+  DatasetServiceImpl(const RpcRuntime& rpc, Registry& registry)
+      : GatedService(rpc, Role::kClient), rpc_(rpc), registry_(registry) {
+    GateMethods(&DatasetServiceImpl::CreateDataset, &DatasetServiceImpl::AppendRows, &DatasetServiceImpl::GetDataset,
+                &DatasetServiceImpl::ListDatasets, &DatasetServiceImpl::DeleteDataset,
+                &DatasetServiceImpl::DownloadRows);
+  }
 
   grpc::ServerUnaryReactor* CreateDataset(grpc::CallbackServerContext* context, const v1::CreateDatasetRequest* request,
                                           v1::Dataset* response) override;

@@ -8,6 +8,7 @@
 #include "proto/support/array.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/bidi_stream.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/message_pool.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
@@ -73,11 +74,13 @@ absl::Status AnswerInversePriorTransform(const v1::InversePriorTransformRequest&
   return absl::OkStatus();
 }
 
-class InferenceServiceImpl final : public v1::InferenceService::CallbackService {
+class InferenceServiceImpl final : public GatedService<v1::InferenceService> {
  public:
   InferenceServiceImpl(const RpcRuntime& rpc, ServedModels& models, const Limits& limits)
-      : rpc_(rpc), models_(models), limits_(limits) {
-    SetMessageAllocatorFor_LogProb(&log_prob_messages_);
+      : GatedService(rpc, Role::kClient), rpc_(rpc), models_(models), limits_(limits) {
+    GateMethods(WithMessages(&InferenceServiceImpl::LogProb, &log_prob_messages_), &InferenceServiceImpl::LogProbStream,
+                &InferenceServiceImpl::Sample, &InferenceServiceImpl::PriorTransform,
+                &InferenceServiceImpl::InversePriorTransform, &InferenceServiceImpl::LogLikelihood);
   }
 
   grpc::ServerUnaryReactor* LogProb(grpc::CallbackServerContext* context, const v1::LogProbRequest* request,
@@ -143,15 +146,23 @@ class InferenceServiceImpl final : public v1::InferenceService::CallbackService 
                 absl::StrCat("num_samples is ", request->num_samples(), ", expected at least 1"));
           }
           ABSL_RETURN_IF_ERROR(CheckRows(limits_, "the sample", request->num_samples(), 0));
+          if (request->first_row() < 0 || request->first_row() >= request->num_samples()) {
+            return absl::InvalidArgumentError(absl::StrCat("first_row is ", request->first_row(),
+                                                           ", expected 0 to num_samples - 1, which is ",
+                                                           request->num_samples() - 1));
+          }
+          if (request->first_row() > 0 && !request->has_seed()) {
+            return absl::InvalidArgumentError("first_row is given without the seed that made the rows before it");
+          }
           ABSL_ASSIGN_OR_RETURN(const ServedModel model, models_.Load(found, call.stop));
           ABSL_RETURN_IF_ERROR(CheckContext(model, request->has_x()));
           ABSL_ASSIGN_OR_RETURN(const Density* trained, DensityOf(model));
           ABSL_ASSIGN_OR_RETURN(Answering made, AnswerWith(*trained, model, request->precision(), 0));
           const auto answering = std::make_shared<const Answering>(std::move(made));
           const uint64_t seed = request->has_seed() ? request->seed() : PickSeed();
-          return Producer<Reply>([=, row = int64_t{0}](Reply* reply) mutable -> absl::StatusOr<bool> {
+          return Producer<Reply>([=, row = request->first_row()](Reply* reply) mutable -> absl::StatusOr<bool> {
             if (row == request->num_samples()) return false;
-            if (row == 0) SetHead(model, seed, reply);
+            if (row == request->first_row()) SetHead(model, seed, reply);
             ABSL_ASSIGN_OR_RETURN(const int64_t rows,
                                   FillChunk(*request, model, *answering->density, seed, row, call.stop, reply));
             row += rows;

@@ -7,6 +7,7 @@
 #include "proto/support/digest.h"
 #include "proto/support/status_macros.h"
 #include "server/rpc/client_stream.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/services.h"
@@ -33,10 +34,14 @@ absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& 
   return absl::OkStatus();
 }
 
-class ModelServiceImpl final : public v1::ModelService::CallbackService {
+class ModelServiceImpl final : public GatedService<v1::ModelService> {
  public:
   ModelServiceImpl(const RpcRuntime& rpc, Registry& registry, ServedModels& models, const Limits& limits)
-      : rpc_(rpc), registry_(registry), models_(models), limits_(limits) {}
+      : GatedService(rpc, Role::kClient), rpc_(rpc), registry_(registry), models_(models), limits_(limits) {
+    GateMethods(&ModelServiceImpl::GetModel, &ModelServiceImpl::GetModelVersion, &ModelServiceImpl::ListModels,
+                &ModelServiceImpl::ListVersions, &ModelServiceImpl::SetAlias, &ModelServiceImpl::UpdateLabels,
+                &ModelServiceImpl::DeleteVersion, &ModelServiceImpl::ExportVersion, &ModelServiceImpl::ImportVersion);
+  }
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
                                      v1::Model* response) override {

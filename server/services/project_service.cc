@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/project_service.grpc.pb.h"
 #include "proto/support/status_macros.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/unary.h"
 #include "server/services/limits.h"
 #include "server/services/services.h"
@@ -13,9 +14,12 @@ namespace {
 
 constexpr size_t kMaxDescription = 4096;
 
-class ProjectServiceImpl final : public v1::ProjectService::CallbackService {
+class ProjectServiceImpl final : public GatedService<v1::ProjectService> {
  public:
-  ProjectServiceImpl(const RpcRuntime& rpc, Registry& registry) : rpc_(rpc), registry_(registry) {}
+  ProjectServiceImpl(const RpcRuntime& rpc, Registry& registry)
+      : GatedService(rpc, Role::kClient), rpc_(rpc), registry_(registry) {
+    GateMethods(&ProjectServiceImpl::CreateProject, &ProjectServiceImpl::GetProject, &ProjectServiceImpl::ListProjects);
+  }
 
   grpc::ServerUnaryReactor* CreateProject(grpc::CallbackServerContext* context, const v1::CreateProjectRequest* request,
                                           v1::Project* response) override;

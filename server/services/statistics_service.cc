@@ -5,6 +5,7 @@
 
 #include "creamery/v1/statistics_service.grpc.pb.h"
 #include "proto/support/status_macros.h"
+#include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
 #include "server/rpc/unary.h"
 #include "server/services/services.h"
@@ -38,10 +39,14 @@ Work WorkForMarginal(ServedModels& models, const Request& request) {
   return prior_model.ok() && prior_model->estimator == nullptr ? Work::Disk() : Work::Compute(absl::InfiniteDuration());
 }
 
-class StatisticsServiceImpl final : public v1::StatisticsService::CallbackService {
+class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
  public:
   StatisticsServiceImpl(const RpcRuntime& rpc, const StatisticsSource& source, const Limits& limits)
-      : rpc_(rpc), source_(source), limits_(limits) {}
+      : GatedService(rpc, Role::kClient), rpc_(rpc), source_(source), limits_(limits) {
+    GateMethods(&StatisticsServiceImpl::MarginalKL, &StatisticsServiceImpl::ModelDimensionality,
+                &StatisticsServiceImpl::JointPosterior, &StatisticsServiceImpl::Evidence,
+                &StatisticsServiceImpl::EvidenceRatio, &StatisticsServiceImpl::Reweight);
+  }
 
   grpc::ServerUnaryReactor* MarginalKL(grpc::CallbackServerContext* context, const v1::MarginalKLRequest* request,
                                        v1::MarginalKLResponse* response) override {

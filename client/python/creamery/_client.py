@@ -34,6 +34,8 @@ class Client:
         token_file: file with the token in its first line; instead of `token`.
         tls_ca: PEM file with the certificates to trust; the connection is encrypted if it is given.
         timeout: longest time for one request, seconds; None for no limit. Uploads, samples and watches have none.
+        patience: how long a call is repeated while a server that answered before is away, seconds; one that never
+            answered is given ten at most.
 
     Attributes:
         datasets: upload, append, list, get, download, delete.
@@ -57,12 +59,13 @@ class Client:
         tls_ca: Optional[Union[str, Path]] = None,
         *,
         timeout: Optional[float] = 300.0,
+        patience: float = 60.0,
     ) -> None:
         if token is not None and token_file is not None:
             raise InvalidArgumentError("both token and token_file are given, expected at most one")
         if token_file is not None:
             token = _transport.read_token(token_file)
-        self._transport = _transport.Transport(address, token, tls_ca, timeout)
+        self._transport = _transport.Transport(address, token, tls_ca, timeout, patience)
         self.datasets = _datasets.Datasets(self._transport)
         self.models = Models(self._transport)
         self.jobs = Jobs(self._transport)

@@ -330,10 +330,12 @@ class Datasets:
             (4000, 2)
         """
         described = self.get(full_name(dataset))
-        request = dataset_service_pb2.DownloadRowsRequest(name=described.name, revision=revision)
+        # Pinned, so that a stream that breaks goes on with the same rows.
+        pinned = revision or described.proto.revision
+        request = dataset_service_pb2.DownloadRowsRequest(name=described.name, revision=pinned)
         keys = {"theta": "theta", **{field: key for key, field in _FIELDS.items()}}
         found: Dict[str, List[NDArray[Any]]] = {}
-        for reply in self._transport.stream("DownloadRows", request):
+        for reply in self._transport.stream("DownloadRows", request, immutable=True):
             for field, array in reply.rows.ListFields():
                 found.setdefault(keys[field.name], []).append(_arrays.from_proto(array))
         if not found:

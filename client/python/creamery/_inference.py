@@ -339,7 +339,14 @@ class DensityQuestions(DensityCalls):
         theta: List[NDArray[Any]] = []
         densities: List[NDArray[Any]] = []
         kinds: List[int] = []
-        for reply in self._transport.stream("Sample", request):
+
+        def resume() -> bool:
+            request.first_row = sum(len(part) for part in theta)
+            return bool(request.first_row < num_samples)
+
+        for reply in self._transport.stream("Sample", request, resume=resume):
+            if not theta:
+                request.seed = reply.seed  # with the rows that came, a stream that breaks goes on where it was
             theta.append(_arrays.from_proto(reply.theta))
             if log_prob:
                 densities.append(_arrays.from_proto(reply.log_prob))

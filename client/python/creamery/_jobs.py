@@ -187,7 +187,7 @@ class Job(Generic[Result]):
                 raise DeadlineExceededError(f"{self.name} has not ended within {timeout:g} s; it goes on")
             try:
                 for proto in self._transport.stream(
-                    "WatchJob", job_service_pb2.WatchJobRequest(name=self.name), timeout=left
+                    "WatchJob", job_service_pb2.WatchJobRequest(name=self.name), timeout=left, repeat=False
                 ):
                     self._proto, heard = proto, time.monotonic()
                     yield _status(proto)

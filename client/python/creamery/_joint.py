@@ -90,7 +90,7 @@ class JointResult:
         """The result of a job's answer; its samples are read unless `job` is None."""
         chunks: Iterator[Any] = iter(())
         if job is not None:
-            chunks = transport.stream("ReadSamples", job_service_pb2.ReadSamplesRequest(name=job))
+            chunks = transport.stream("ReadSamples", job_service_pb2.ReadSamplesRequest(name=job), immutable=True)
         return cls._make(transport, first, list(chunks))
 
     @classmethod

@@ -12,7 +12,7 @@ import grpc
 from creamery import _errors
 from creamery._density_calls import Asked, Points
 from creamery._errors import CreameryError, InternalError, InvalidArgumentError
-from creamery._transport import Transport
+from creamery._transport import Repetition, Transport
 from creamery.v1 import inference_service_pb2
 
 METHOD = "LogProbStream"
@@ -33,8 +33,9 @@ class LogProbStream(Iterator[Any]):
     Blocks are taken from their iterable in the thread that asks for the next answer, a few ahead of it; replies are
     read in a thread of their own, so that neither side waits for the other to read. For one thread at a time.
 
-    An error of one block is raised where its answer would have come, and `next` goes on with the block after it; an
-    error of the connection ends the stream and is raised from then on. Close it, use it as a context manager, or take
+    An error of one block is raised where its answer would have come, and `next` goes on with the block after it. A
+    server that restarts is asked again, for the client's patience, for what it has not answered; any other error of the
+    connection ends the stream and is raised from then on. Close it, use it as a context manager, or take
     all its answers.
     """
 
@@ -60,11 +61,9 @@ class LogProbStream(Iterator[Any]):
         self._more = True
         self._sent: Deque[_Question] = collections.deque()
         self._failure: Optional[CreameryError] = None
-        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._call = transport.exchange(METHOD, iter(self._requests.get, None))
-        # Holds the call and the queue, not this object, which is then collected if nobody holds it.
-        threading.Thread(target=_read, args=(self._call, self._replies), name="creamery-replies", daemon=True).start()
+        self._transport, self._model = transport, model
+        self._repetition = Repetition(transport, METHOD)
+        self._dial([])
 
     def __next__(self) -> Any:
         answers: List[Any] = []
@@ -74,7 +73,7 @@ class LogProbStream(Iterator[Any]):
             if not self._sent:
                 raise self._failure if self._failure is not None and self._more else StopIteration
             question = self._sent.popleft()
-            reply = None if question.message is None else self._receive()
+            reply = None if question.message is None else self._receive(question)
             if reply is None:
                 failure = question.failure
             elif reply.HasField("error"):
@@ -108,6 +107,22 @@ class LogProbStream(Iterator[Any]):
         if hasattr(self, "_call"):
             self.close()
 
+    def _dial(self, unanswered: List[Any]) -> None:
+        """A new call, with every message that has no reply."""
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        if unanswered:
+            first = inference_service_pb2.LogProbStreamRequest()
+            first.CopyFrom(unanswered[0])
+            first.question.model = self._model  # the first message of a call says which version answers
+            for message in [first, *unanswered[1:]]:
+                self._requests.put(message)
+        if not self._more:
+            self._requests.put(None)
+        self._call = self._transport.exchange(METHOD, iter(self._requests.get, None))
+        # Holds the call and the queue, not this object, which is then collected if nobody holds it.
+        threading.Thread(target=_read, args=(self._call, self._replies), name="creamery-replies", daemon=True).start()
+
     def _send_ahead(self) -> None:
         while self._more and self._failure is None and len(self._sent) < self._in_flight:
             question = next(self._questions, None)
@@ -119,13 +134,19 @@ class LogProbStream(Iterator[Any]):
             if question.message is not None:
                 self._requests.put(question.message)
 
-    def _receive(self) -> Any:
-        """The next reply."""
-        reply = self._failure or self._replies.get()
-        if isinstance(reply, CreameryError):
-            self._fail(reply)
-            raise reply
-        return reply
+    def _receive(self, question: _Question) -> Any:
+        """The reply to the oldest question without one."""
+        while True:
+            reply = self._failure or self._replies.get()
+            if not isinstance(reply, CreameryError):
+                self._repetition.restart()
+                return reply
+            if self._failure is not None or not self._repetition.again(reply):
+                self._fail(reply)
+                raise reply
+            self._requests.put(None)  # lets the sending thread of the call that ended go
+            waiting = [each.message for each in self._sent if each.message is not None]
+            self._dial([question.message, *waiting])
 
     def _fail(self, failure: CreameryError) -> None:
         self._failure = self._failure or failure

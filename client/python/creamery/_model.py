@@ -127,7 +127,7 @@ class Model(DensityQuestions, StatisticsQuestions):
         try:
             with open(partial, "wb") as file:
                 request = model_service_pb2.ExportVersionRequest(name=self.name)
-                for reply in self._transport.stream("ExportVersion", request):
+                for reply in self._transport.stream("ExportVersion", request, immutable=True):
                     digest.update(reply.chunk)
                     file.write(reply.chunk)
             if digest.hexdigest() != self.proto.artifact_digest:

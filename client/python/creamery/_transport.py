@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import json
 import time
 import uuid
 from pathlib import Path
@@ -14,7 +13,7 @@ import grpc.experimental
 from google.protobuf import message_factory
 
 from creamery import _warnings
-from creamery._errors import AlreadyExistsError, InvalidArgumentError, UnavailableError, from_rpc_error
+from creamery._errors import AlreadyExistsError, CreameryError, InvalidArgumentError, UnavailableError, from_rpc_error
 from creamery.v1 import (
     dataset_service_pb2,
     inference_service_pb2,
@@ -37,24 +36,14 @@ _SERVICES = [
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
-# UNAVAILABLE means "try again now" and is the one code that is retried; creating calls carry a request_id.
-_SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
 _MAX_MESSAGE_BYTES = 64 << 20
 _IN_FLIGHT = 4
-_STREAM_ATTEMPTS = 5
+# For a server that has never answered: perhaps there is none.
+_FIRST_PATIENCE = 10.0
+# What a server adds to the end of a call that it refused before it began.
+_NOT_BEGUN = "creamery-not-begun"
+# Of methods that are not safe to repeat once they may have begun; creating ones carry a request_id.
+_UNSAFE = ("Delete", "Set", "Update")
 
 
 def _is_local(address: str) -> bool:
@@ -79,6 +68,45 @@ def _serialized(request: Any) -> bytes:
     return request if type(request) is bytes else request.SerializeToString()
 
 
+class Repetition:
+    """When a call is made again that the server did not answer: while it is UNAVAILABLE, for the transport's patience.
+
+    UNAVAILABLE means "try again now", from a server that restarts or is full, and is the one code that is repeated.
+    """
+
+    def __init__(self, transport: Transport, method: str) -> None:
+        self._transport = transport
+        self._safe = not method.startswith(_UNSAFE)
+        self._attempt = 0
+        self._end = 0.0
+
+    def again(self, failure: CreameryError, error: Any = None) -> bool:
+        """After a pause: whether to make the call again that ended with `failure`, as gRPC's `error` says it."""
+        if not isinstance(failure, UnavailableError):
+            self._transport.answered = True
+            return False
+        trailing = error.trailing_metadata() if hasattr(error, "trailing_metadata") else None
+        not_begun = any(key == _NOT_BEGUN for key, _ in trailing or ())
+        if not_begun:
+            self._transport.answered = True
+        if not self._safe and not not_begun:
+            return False
+        now = time.monotonic()
+        if self._attempt == 0:
+            patience = self._transport.patience
+            self._end = now + (patience if self._transport.answered else min(patience, _FIRST_PATIENCE))
+        if now >= self._end:
+            return False
+        time.sleep(min(2.0, 0.1 * 2.0 ** min(self._attempt, 5)))
+        self._attempt += 1
+        return True
+
+    def restart(self) -> None:
+        """An answer came: patience begins anew."""
+        self._attempt = 0
+        self._transport.answered = True
+
+
 class Transport:
     """One channel and its stubs, made once. Thread-safe."""
 
@@ -88,12 +116,14 @@ class Transport:
         token: Optional[str] = None,
         tls_ca: Optional[Union[str, Path]] = None,
         timeout: Optional[float] = 300.0,
+        patience: float = 60.0,
     ) -> None:
         self.address = address
         self.timeout = timeout
+        self.patience = patience
+        self.answered = False  # by a server, at any time
         options: List[Tuple[str, Any]] = [
-            ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-            ("grpc.enable_retries", 1),
+            ("grpc.enable_retries", 1),  # of what never left this machine; the rest is Repetition's
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             # Found again soon after a restart of the server.
@@ -133,37 +163,86 @@ class Transport:
 
     def call(self, method: str, request: Any, timeout: Optional[float] = None) -> Any:
         """One request, a message or its bytes; one reply."""
-        try:
-            return self._stubs[method](request, metadata=self._metadata, timeout=timeout or self.timeout)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+        repetition = None
+        while True:
+            try:
+                reply = self._stubs[method](request, metadata=self._metadata, timeout=timeout or self.timeout)
+                self.answered = True
+                return reply
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error)
+                repetition = repetition or Repetition(self, method)
+                if not repetition.again(failure, error):
+                    raise failure from error
 
     def call_each(self, method: str, requests: Iterable[Any]) -> Iterator[Any]:
         """Replies in the order of the requests, with a few of them on their way at any time."""
-        pending: Deque[Any] = collections.deque()
+        pending: Deque[Tuple[Any, Any]] = collections.deque()
         stub = self._stubs[method]
+
+        def reply_to(request: Any, call: Any) -> Any:
+            try:
+                return call.result()
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error)
+                if not Repetition(self, method).again(failure, error):
+                    raise failure from error
+            return self.call(method, request)
+
         try:
             for request in requests:
                 if len(pending) >= _IN_FLIGHT:
-                    yield pending.popleft().result()
-                pending.append(stub.future(request, metadata=self._metadata, timeout=self.timeout))
+                    yield reply_to(*pending.popleft())
+                pending.append((request, stub.future(request, metadata=self._metadata, timeout=self.timeout)))
             while pending:
-                yield pending.popleft().result()
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+                yield reply_to(*pending.popleft())
         finally:
-            for call in pending:
+            for _, call in pending:
                 call.cancel()
 
-    def stream(self, method: str, request: Any, timeout: Optional[float] = None) -> Iterator[Any]:
-        """One request, replies as they come; leaving the loop early cancels the call."""
-        call = self._stubs[method](request, metadata=self._metadata, timeout=timeout)
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
-        finally:
-            call.cancel()
+    def stream(
+        self,
+        method: str,
+        request: Any,
+        timeout: Optional[float] = None,
+        repeat: bool = True,
+        immutable: bool = False,
+        resume: Optional[Callable[[], bool]] = None,
+    ) -> Iterator[Any]:
+        """One request, replies as they come; leaving the loop early cancels the call.
+
+        Args:
+            method: name of the method.
+            request: the message.
+            timeout: of the call, seconds.
+            repeat: make the call again while the server is UNAVAILABLE: always before the first reply; after it, if
+                one of the next two is given.
+            immutable: the replies are the same every time, so that those that came before are passed over.
+            resume: makes `request` one for what has not come; false if nothing is left.
+        """
+        repetition = Repetition(self, method)
+        handed, passed_over = 0, 0
+        while True:
+            call = self._stubs[method](request, metadata=self._metadata, timeout=timeout)
+            try:
+                for reply in call:
+                    repetition.restart()
+                    if passed_over > 0:
+                        passed_over -= 1
+                        continue
+                    handed += 1
+                    yield reply
+                return
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error)
+                hopeless = not repeat or (handed > 0 and not immutable and resume is None)
+                if hopeless or not repetition.again(failure, error):
+                    raise failure from error
+            finally:
+                call.cancel()
+            if handed > 0 and resume is not None and not resume():
+                return
+            passed_over = handed if immutable else 0
 
     def exchange(self, method: str, requests: Iterator[Any]) -> Any:
         """Many requests, many replies: the call, which gRPC feeds from `requests` in a thread of its own."""
@@ -171,15 +250,14 @@ class Transport:
 
     def upload(self, method: str, requests: Callable[[], Iterator[Any]]) -> Any:
         """Many requests, one reply. Sent again from the start on UNAVAILABLE: the first must carry a request_id."""
-        for attempt in range(_STREAM_ATTEMPTS):
+        repetition = Repetition(self, method)
+        while True:
             try:
                 return self._stubs[method](requests(), metadata=self._metadata)
             except grpc.RpcError as error:
                 failure = from_rpc_error(error)
-                if not isinstance(failure, UnavailableError) or attempt == _STREAM_ATTEMPTS - 1:
+                if not repetition.again(failure, error):
                     raise failure from error
-                time.sleep(min(2.0, 0.1 * 2**attempt))
-        raise AssertionError("unreachable")
 
     def pages(self, method: str, request: Any, field: str) -> Iterator[Any]:
         """Every entry of a List method, page after page."""
