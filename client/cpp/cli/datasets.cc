@@ -14,6 +14,7 @@ struct FileArguments {
   std::string file;
   std::vector<std::string> columns;
   std::string weights, chain, log_likelihood, log_likelihood_birth;
+  bool keep_likelihood = false;
   std::string kind;
   std::vector<std::string> priors;
   std::string log_evidence;
@@ -28,6 +29,7 @@ absl::StatusOr<Samples> ReadSamples(const FileArguments& arguments) {
   selection.chain = arguments.chain;
   selection.log_likelihood = arguments.log_likelihood;
   selection.log_likelihood_birth = arguments.log_likelihood_birth;
+  selection.keep_likelihood = arguments.keep_likelihood;
   if (arguments.kind == "independent") selection.row_kind = v1::INDEPENDENT;
   if (arguments.kind == "mcmc") selection.row_kind = v1::MCMC;
   if (arguments.kind == "nested") selection.row_kind = v1::NESTED_SAMPLING;
@@ -144,13 +146,16 @@ void AddFileOptions(CLI::App& command, FileArguments& arguments) {
   command.add_option("NAME", arguments.name, "PROJECT/NAME")->required();
   command
       .add_option("FILE", arguments.file,
-                  ".npy, .csv, .safetensors, a GetDist chain or its root, PolyChord's *_dead-birth.txt")
+                  ".npy, .csv, .dat, .safetensors; or the root, a file or the folder of a run of GetDist, CosmoMC, "
+                  "Cobaya, MontePython, PolyChord or MultiNest")
       ->required();
   command.add_option("--columns", arguments.columns, "Parameters, in order; names the columns of a file without names")
       ->delimiter(',');
   command.add_option("--weights", arguments.weights, "Column of weights");
   command.add_option("--chain", arguments.chain, "Column with the id of the Markov chain");
   command.add_option("--log-likelihood", arguments.log_likelihood, "Column of the natural log-likelihood");
+  command.add_flag("--keep-likelihood", arguments.keep_likelihood,
+                   "GetDist's second column is -log L, not -log posterior: take it along");
   command.add_option("--log-likelihood-birth", arguments.log_likelihood_birth,
                      "Column of the natural log-likelihood at birth (nested sampling)");
 }
@@ -168,7 +173,8 @@ void AddDatasets(CLI::App& app, Context& context) {
   AddFileOptions(*upload, *arguments);
   upload->add_option("--prior", arguments->priors,
                      "Analytic priors: 'a~uniform(0,1)', 'b~normal(0,1)', 'c~loguniform(.1,10)'");
-  upload->add_option("--log-evidence", arguments->log_evidence, "Z,ERR: natural log-evidence and its standard error");
+  upload->add_option("--log-evidence", arguments->log_evidence,
+                     "Z,ERR: natural log-evidence and its standard error; default: what a nested-sampling run states");
   upload->add_option("--kind", arguments->kind, "What the rows are; default: what the format says")
       ->check(CLI::IsMember({"independent", "mcmc", "nested"}));
 

@@ -20,12 +20,14 @@ constexpr int kFirstByteOfNpy = 0x93;
 }  // namespace
 
 bool HasRowReader(const std::string& path) {
-  return path == "-" || absl::EndsWith(path, ".csv") || absl::EndsWith(path, ".npy");
+  return path == "-" || absl::EndsWithIgnoreCase(path, ".csv") || absl::EndsWithIgnoreCase(path, ".dat") ||
+         absl::EndsWithIgnoreCase(path, ".npy");
 }
 
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(const std::string& path) {
-  const bool npy = path == "-" ? std::cin.peek() == kFirstByteOfNpy : absl::EndsWith(path, ".npy");
-  return npy ? OpenNpy(path) : OpenCsv(path);
+  const bool npy = path == "-" ? std::cin.peek() == kFirstByteOfNpy : absl::EndsWithIgnoreCase(path, ".npy");
+  if (npy) return OpenNpy(path);
+  return OpenText(path, absl::EndsWithIgnoreCase(path, ".dat") ? ' ' : ',');
 }
 
 absl::StatusOr<Table> ReadAll(RowReader& reader) {

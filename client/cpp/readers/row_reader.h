@@ -1,4 +1,5 @@
-// The rows of a .csv or .npy file, or of standard input, block after block, in memory that does not grow with them.
+// The rows of a .csv, .dat or .npy file, or of standard input, block after block, in memory that does not grow with
+// them.
 #ifndef CREAMERY_CLIENT_CPP_READERS_ROW_READER_H_
 #define CREAMERY_CLIENT_CPP_READERS_ROW_READER_H_
 
@@ -27,13 +28,16 @@ class RowReader {
   int64_t num_columns_ = 0;
 };
 
-// Whether OpenRows reads a file of this name: `-`, *.csv and *.npy.
+// Whether OpenRows reads a file of this name: `-`, *.csv, *.dat and *.npy, in capitals too.
 bool HasRowReader(const std::string& path);
 // `-` is standard input, .npy by its first byte, else CSV. NOT_FOUND for a missing file, INVALID_ARGUMENT for a
 // malformed one and for one without rows.
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(const std::string& path);
-// Comma-separated numbers; a first line that is not numbers names the columns.
-absl::StatusOr<std::unique_ptr<RowReader>> OpenCsv(const std::string& path);
+// Numbers separated by commas, or by white space where `separator` is ' '. A first line without any number names the
+// columns, and so does the last comment before the rows that has a word for each of them. INVALID_ARGUMENT, naming line
+// and column, for a first line of names and numbers, for names that are empty, given twice or not UTF-8, and for a
+// first line 0, 1, 2, … above others, which pandas writes as a header.
+absl::StatusOr<std::unique_ptr<RowReader>> OpenText(const std::string& path, char separator);
 // NumPy's format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: one array of shape (n, d) or
 // (n,), float32, float64, int32, int64 or uint8, little-endian, in C or Fortran order. No names.
 absl::StatusOr<std::unique_ptr<RowReader>> OpenNpy(const std::string& path);

@@ -6,12 +6,21 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/readers/chain_root.h"
 #include "client/cpp/readers/readers.h"
 #include "client/cpp/readers/row_reader.h"
+#include "client/cpp/readers/text_numbers.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
+
+constexpr absl::string_view kUnreadable[] = {".bz2",     ".gz",  ".xz",     ".zip",  ".npz",
+                                             ".parquet", ".pkl", ".pickle", ".fits", ".feather"};
+// Of MultiNest: tables of other layouts than rows of parameters.
+constexpr absl::string_view kTables[] = {"ev.dat", "stats.dat", "post_equal_weights.dat", "post_separate.dat"};
+// Names that people give to columns that are no parameters.
+constexpr absl::string_view kFields[] = {"weight", "weights", "chain", "log_likelihood", "log_likelihood_birth"};
 
 std::string NamesOf(const Table& table) {
   return absl::StrJoin(table.columns, ", ",
@@ -69,26 +78,50 @@ v1::Parameter ParameterOf(const Table& table, const TableColumn& column) {
   parameter.set_name(column.name);
   parameter.set_label(column.label);
   parameter.set_derived(column.derived);
+  if (column.lower.has_value()) parameter.set_lower(*column.lower);
+  if (column.upper.has_value()) parameter.set_upper(*column.upper);
   return parameter;
+}
+
+absl::StatusOr<Table> ReadRows(const std::string& path) {
+  for (const absl::string_view other : kTables) {
+    if (!absl::EndsWith(path, other)) continue;
+    const absl::string_view root = absl::string_view(path).substr(0, path.size() - other.size());
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is a table of MultiNest's own, expected its root: '", root, "'"));
+  }
+  ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> rows, OpenRows(path));
+  ABSL_ASSIGN_OR_RETURN(Table table, ReadAll(*rows));
+  for (const TableColumn& column : table.columns) {
+    for (const absl::string_view field : kFields) {
+      if (column.name == field) {
+        table.notes.push_back(
+            absl::StrCat("column '", field, "' is read as a parameter unless an option says what it is"));
+      }
+    }
+  }
+  return table;
 }
 
 }  // namespace
 
 absl::StatusOr<Table> ReadTable(const std::string& path) {
-  if (HasRowReader(path)) {
-    ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> rows, OpenRows(path));
-    return ReadAll(*rows);
+  if (HasRowReader(path)) return ReadRows(path);
+  if (absl::EndsWithIgnoreCase(path, ".safetensors")) return ReadSafetensors(path);
+  for (const absl::string_view other : {".h5", ".hdf5"}) {
+    if (!absl::EndsWithIgnoreCase(path, other)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": files ending in ", other,
+                     " are not read by the command line; Python reads those of emcee: ", PythonCall(path)));
   }
-  if (absl::EndsWith(path, ".safetensors")) return ReadSafetensors(path);
-  if (absl::EndsWith(path, "_dead-birth.txt")) return ReadPolyChord(path);
-  for (absl::string_view other : {".bz2", ".gz", ".zip", ".h5", ".hdf5", ".npz", ".parquet", ".pkl", ".fits"}) {
-    if (absl::EndsWith(path, other)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          path, ": files ending in ", other,
-          " are not read; expected .npy, .csv, .safetensors, a GetDist chain or root, or *_dead-birth.txt"));
-    }
+  for (const absl::string_view other : kUnreadable) {
+    if (!absl::EndsWithIgnoreCase(path, other)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(path, ": files ending in ", other,
+                                                   " are not read; expected .npy, .csv, .dat, .safetensors, or the "
+                                                   "chains of a sampler"));
   }
-  return ReadGetDist(path);
+  ABSL_ASSIGN_OR_RETURN(const ChainRoot run, FindChains(path));
+  return run.dead_birth.empty() ? ReadChains(run) : ReadNestedSampling(run);
 }
 
 absl::StatusOr<Samples> SelectSamples(Table table, const Selection& selection) {
@@ -117,10 +150,14 @@ absl::StatusOr<Samples> SelectSamples(Table table, const Selection& selection) {
   samples.rows.num_rows = table.num_rows;
   samples.rows.theta.resize(table.num_rows * d);
   for (int64_t column = 0; column < d; ++column) {
+    ABSL_RETURN_IF_ERROR(CheckName(absl::StrCat("parameter ", column + 1), chosen[column]->name));
     *samples.schema.add_parameters() = ParameterOf(table, *chosen[column]);
     for (int64_t row = 0; row < table.num_rows; ++row) {
       samples.rows.theta[row * d + column] = chosen[column]->values[row];
     }
+  }
+  if (selection.keep_likelihood && table.log_likelihood.empty()) {
+    for (const double each : table.minus_log_like) table.log_likelihood.push_back(-each);
   }
   samples.rows.weight = std::move(table.weight);
   samples.rows.chain = std::move(table.chain);
@@ -131,8 +168,15 @@ absl::StatusOr<Samples> SelectSamples(Table table, const Selection& selection) {
     samples.schema.set_description(table.schema->description());
     if (table.schema->has_log_evidence()) *samples.schema.mutable_log_evidence() = table.schema->log_evidence();
   }
+  if (table.log_evidence.has_value()) *samples.schema.mutable_log_evidence() = *table.log_evidence;
   if (selection.log_evidence.has_value()) *samples.schema.mutable_log_evidence() = *selection.log_evidence;
   ABSL_RETURN_IF_ERROR(SetPriors(selection.priors, samples.schema));
+  for (v1::Parameter& parameter : *samples.schema.mutable_parameters()) {
+    // A prior that is given goes before bounds that a file states.
+    if (selection.priors.count(parameter.name()) == 0) continue;
+    parameter.clear_lower();
+    parameter.clear_upper();
+  }
   CompleteSchema(samples);
   return samples;
 }

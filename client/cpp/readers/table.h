@@ -21,6 +21,8 @@ struct TableColumn {
   std::string label;     // LaTeX, or empty
   bool derived = false;  // marked with a star in .paramnames
   std::vector<double> values;
+  std::optional<double> lower = std::nullopt;  // hard bounds that a file beside the rows states
+  std::optional<double> upper = std::nullopt;
 };
 
 struct Table {
@@ -32,13 +34,17 @@ struct Table {
   std::vector<int64_t> chain;
   std::vector<double> log_likelihood;  // natural log of L, higher is better
   std::vector<double> log_likelihood_birth;
+  // GetDist's second column: -log L or -log posterior, the format does not say which.
+  std::vector<double> minus_log_like;
+  std::optional<v1::LogEvidence> log_evidence;      // that the sampler's files state, or its dead points give
   v1::RowKind row_kind = v1::ROW_KIND_UNSPECIFIED;  // unspecified: the format does not say
   std::optional<v1::Dataset> schema;                // from a file that Creamery wrote
   std::vector<std::string> notes;                   // what else was read, for people
 };
 
-// Reads a file by the layout its name announces: .npy, .csv, .safetensors, GetDist (a .txt file, or the root of several
-// chains), PolyChord (`*_dead-birth.txt`).
+// Reads a file by the layout its name announces: .npy, .csv, .dat, .safetensors; or the chains of GetDist, CosmoMC,
+// Cobaya, MontePython, PolyChord or MultiNest by one of their files, their root, or a folder with one run.
+// deploy/docs/chain-files.md says for every format what is read.
 // NOT_FOUND for a missing file; INVALID_ARGUMENT naming file and line for a malformed one.
 absl::StatusOr<Table> ReadTable(const std::string& path);
 
@@ -50,6 +56,7 @@ struct Selection {
   std::string chain;
   std::string log_likelihood;
   std::string log_likelihood_birth;
+  bool keep_likelihood = false;                     // Table.minus_log_like is -log L
   v1::RowKind row_kind = v1::ROW_KIND_UNSPECIFIED;  // unspecified: by what the rows carry
   std::map<std::string, v1::Prior> priors;          // by parameter
   std::optional<v1::LogEvidence> log_evidence;

@@ -15,7 +15,16 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _chain_nested, _chain_objects, _chain_roots, _chain_stated, _chain_text, _priors, _samples
+from creamery import (
+    _chain_nested,
+    _chain_objects,
+    _chain_roots,
+    _chain_safetensors,
+    _chain_stated,
+    _chain_text,
+    _priors,
+    _samples,
+)
 from creamery._chain_stated import of_cobaya, of_montepython, of_ranges
 from creamery._chains import Bounds, Chains, need_names, rows_after
 from creamery._errors import InvalidArgumentError
@@ -60,16 +69,14 @@ def read(
 
 
 def _of_table(path: str, ending: str, names: Optional[Sequence[str]]) -> Chains:
-    """Independent rows whose columns are all parameters."""
+    """A table whose columns are all parameters, or a file of Creamery."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"file '{path}' does not exist")
     if path.endswith(_TABLES):
         root = next(path[: -len(each)] for each in _TABLES if path.endswith(each))
         raise InvalidArgumentError(f"{path} is a table of MultiNest's own, expected its root: '{root}'")
     if ending == ".safetensors":
-        raise InvalidArgumentError(
-            f"{path}: .safetensors is read by the command line alone: creamery datasets upload PROJECT/NAME {path}"
-        )
+        return _chain_safetensors.read(path, names)
     if ending == ".npy":
         found, values = _chain_text.Rows((), _of_npy(path))
     else:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from creamery._errors import InvalidArgumentError
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
-# 1.0D-05; and 0.148-104: an exponent of three digits has no letter.
-_FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dD]([+-]?\d+)|([+-]\d{3}))", re.ASCII)
+# 1.0D-05; and 0.148-104: an exponent of three digits has no letter. Fortran always writes the point.
+_FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)|([+-]?(?:\d+\.\d*|\.\d+))([+-]\d{3})", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+.-]*[0-9]")
 _LONGEST = 40
 
@@ -38,7 +38,9 @@ def number(cell: str) -> Optional[float]:
     if _NUMBER.fullmatch(cell):
         return float(cell)
     found = _FORTRAN.fullmatch(cell)
-    return float(f"{found.group(1)}e{found.group(2) or found.group(3)}") if found else None
+    if found is None:
+        return None
+    return float(f"{found.group(1) or found.group(3)}e{found.group(2) or found.group(4)}")
 
 
 def lines_of(path: str) -> List[str]:
@@ -63,7 +65,7 @@ def lines_of(path: str) -> List[str]:
 def shown(text: str) -> str:
     """What a file holds, fit to be printed: short, quoted, without control characters."""
     kept = "".join(
-        each if each.isprintable() else each.encode("utf-8", "surrogateescape").decode("ascii", "backslashreplace")
+        each if each.isprintable() else "".join(f"\\x{byte:02x}" for byte in each.encode("utf-8", "surrogateescape"))
         for each in text[:_LONGEST]
     )
     return f"'{kept}{'…' if len(text) > _LONGEST else ''}'"

@@ -97,7 +97,7 @@ def read_chains(
     """Reads the chains of a sampler, or takes what a sampler returned.
 
     Files: PolyChord, MultiNest, UltraNest, GetDist and CosmoMC, MontePython, Cobaya, by their root, one of their files or
-    the folder of one run; emcee's HDF5; .csv, .dat and .npy. They are read by rules that the command line shares
+    the folder of one run; emcee's HDF5; .csv, .dat, .npy and .safetensors. They are read by rules that the command line shares
     (deploy/docs/chain-files.md), and nothing in them is run: no package that trusts what stands beside a chain sees it.
     PyYAML and h5py are needed for Cobaya's priors and for HDF5 (`pip install creamery[chains]`). Objects: samples of
     anesthetic and of GetDist, results of dynesty and UltraNest, samplers and backends of emcee.

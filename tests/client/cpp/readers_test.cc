@@ -186,7 +186,7 @@ TEST(SafetensorsReaderTest, MalformedFilesAreRefused) {
   EXPECT_THAT(ReadTable(folder.Write("b.safetensors", file.Serialize())), StatusIs(kInvalid, HasSubstr("weight")));
 }
 
-TEST(GetDistReaderTest, ReadsAllChainsOfARootAndNegatesTheSecondColumn) {
+TEST(GetDistReaderTest, ReadsAllChainsOfARootAndKeepsApartWhatMayBeThePosterior) {
   ScratchDirectory folder;
   folder.Write("run_1.txt", "2 10 .1 .2\n1 11 .3 .4\n");
   folder.Write("run_2.txt", "3 12 .5 .6\n");
@@ -198,7 +198,8 @@ TEST(GetDistReaderTest, ReadsAllChainsOfARootAndNegatesTheSecondColumn) {
     EXPECT_EQ(table.columns[0].label, "\\alpha");
     EXPECT_TRUE(table.columns[1].derived);
     EXPECT_THAT(table.weight, ElementsAre(2, 1, 3, 4));
-    EXPECT_THAT(table.log_likelihood, ElementsAre(-10, -11, -12, -13));
+    EXPECT_THAT(table.log_likelihood, ElementsAre());
+    EXPECT_THAT(table.minus_log_like, ElementsAre(10, 11, 12, 13));
     EXPECT_THAT(table.chain, ElementsAre(1, 1, 2, 10));
     EXPECT_EQ(table.row_kind, v1::MCMC);
   }
@@ -211,7 +212,8 @@ TEST(GetDistReaderTest, OneFileHasNoChainIds) {
   folder.Write("single.txt", "# weight -logL a\n2 10 .1\n");
   ASSERT_OK_AND_ASSIGN(const Table table, ReadTable(folder / "single.txt"));
   EXPECT_TRUE(table.chain.empty());
-  EXPECT_FALSE(table.named);
+  EXPECT_THAT(NamesOf(table), ElementsAre("a"));
+  EXPECT_THAT(table.log_likelihood, ElementsAre(-10));
 }
 
 TEST(GetDistReaderTest, MalformedFilesAreRefused) {
@@ -273,6 +275,10 @@ TEST(RealDataTest, PolyChordBoxReadsLivePointsToo) {
   EXPECT_EQ(NamesOf(table).front(), "x0");
   EXPECT_EQ(table.log_likelihood_birth.front(), -std::numeric_limits<double>::infinity());
   EXPECT_EQ(table.log_likelihood_birth.back(), 4.86034572826373);
+  // anesthetic's log Z with mean volumes; the error of 125 live points at D_KL 5.9 is sqrt(5.9/125) = .22.
+  ASSERT_TRUE(table.log_evidence.has_value());
+  EXPECT_NEAR(table.log_evidence->value(), -2.4965, 1e-3);
+  EXPECT_NEAR(table.log_evidence->error(), .22, .03);
 }
 
 }  // namespace

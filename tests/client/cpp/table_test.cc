@@ -51,6 +51,36 @@ TEST(SelectSamplesTest, AFileWithoutNamesIsNamed) {
   EXPECT_THAT(SelectSamples(ThreeColumns(false), selection), StatusIs(kInvalid, HasSubstr("3 columns without names")));
 }
 
+TEST(SelectSamplesTest, NamesThatDoNotTravelAreRefusedHere) {
+  Selection selection;
+  selection.columns = {"p", "om\xb5", "w"};
+  EXPECT_THAT(SelectSamples(ThreeColumns(false), selection),
+              StatusIs(kInvalid, HasSubstr("parameter 2: 'om\\xb5' is not UTF-8")));
+}
+
+TEST(SelectSamplesTest, WhatMayBeThePosteriorIsKeptOnRequestAlone) {
+  Table table = ThreeColumns(true);
+  table.minus_log_like = {10, 11};
+  ASSERT_OK_AND_ASSIGN(const Samples without, SelectSamples(table, {}));
+  EXPECT_FALSE(without.schema.has_log_likelihood());
+  Selection selection;
+  selection.keep_likelihood = true;
+  ASSERT_OK_AND_ASSIGN(const Samples with, SelectSamples(table, selection));
+  EXPECT_THAT(with.rows.log_likelihood, ElementsAre(-10, -11));
+}
+
+TEST(SelectSamplesTest, BoundsOfAFileGiveWayToAGivenPrior) {
+  Table table = ThreeColumns(true);
+  table.columns[0].lower = 0;
+  table.columns[1].upper = 9;
+  Selection selection;
+  ASSERT_OK_AND_ASSIGN(selection.priors, ParsePriors({"b~uniform(0,5)"}));
+  ASSERT_OK_AND_ASSIGN(const Samples samples, SelectSamples(table, selection));
+  EXPECT_EQ(samples.schema.parameters(0).lower(), 0);
+  EXPECT_FALSE(samples.schema.parameters(0).has_upper());
+  EXPECT_FALSE(samples.schema.parameters(1).has_upper());
+}
+
 TEST(SelectSamplesTest, AnUnknownColumnIsAnsweredWithTheRightNames) {
   Selection selection;
   selection.columns = {"omegam"};
