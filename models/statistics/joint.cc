@@ -28,9 +28,8 @@ constexpr int64_t kFewestRows = 100;  // of the final sample
 constexpr int64_t kFewestDraws = 32;  // of each model
 constexpr int64_t kMostDraws = 2000;
 constexpr int64_t kDrawsOfAll = 400000;
-constexpr double kHardlyOverlaps = 0.5;  // share of the joint posterior outside the rows a model was trained on
-constexpr double kLargeErrorOfLog = 1;   // below it log R near 0 is no large error: odds known to a factor e
-constexpr double kDisagreement = 1;      // between the sampler's estimate and the final one, nats
+constexpr double kLargeErrorOfLog = 1;  // below it log R near 0 is no large error: odds known to a factor e
+constexpr double kDisagreement = 1;     // between the sampler's estimate and the final one, nats
 
 // How the evaluations are shared out.
 struct Budget {
@@ -202,7 +201,8 @@ absl::Status AddInformation(const JointInput& input, const JointTarget& target, 
   FillInformation(*sums, Moments(sample.log_l, sample.weight).mean, variance, noise, statistics.log_r().value(), errors,
                   size, statistics);
   warnings.insert(warnings.end(), sums->warnings.begin(), sums->warnings.end());
-  FillTension(statistics);
+  const double both = statistics.log_suspiciousness().error() * statistics.dimensionality().error();
+  FillTension(statistics, both > 0 ? std::clamp(errors.log_s_dimensionality / both, -1.0, 1.0) : 0);
   if (!statistics.has_p_value()) {
     head.add_remarks(absl::StrFormat(
         "p and sigma are not defined: the dimensionality that the models share is %.3g, and has to be positive.",
@@ -230,21 +230,45 @@ void AddLogZ(const JointProblem& problem, v1::JointStatistics& statistics) {
   *statistics.mutable_log_z() = estimate;
 }
 
-void AddOverlap(const JointProblem& problem, const JointSample& sample, std::vector<v1::Warning>& warnings,
-                v1::JointPosteriorResponse& head) {
-  bool outside = false;
+// Names of the models that the joint posterior asks where they have few rows, each with how many.
+std::vector<std::string> FarModels(const JointProblem& problem, const JointErrors& errors) {
+  std::vector<std::string> far;
   for (size_t k = 0; k < problem.models.size(); ++k) {
-    const double share = sample.below_floor[k];
-    outside = outside || share > 0.01;
-    if (!(share > kHardlyOverlaps)) continue;
-    if (std::find(warnings.begin(), warnings.end(), v1::LITTLE_OVERLAP) == warnings.end()) {
-      warnings.push_back(v1::LITTLE_OVERLAP);
-      head.add_remarks(absl::StrFormat(
-          "%.0f %% of the joint posterior lies where %s has no training samples: its density is extrapolated there.",
-          100 * share, problem.models[k].name));
-    }
+    if (!(errors.local_rows[k] < kFewLocalRows)) continue;
+    far.push_back(absl::StrFormat("%s (%.2g)", problem.models[k].name, errors.local_rows[k]));
   }
+  return far;
+}
+
+void AddOverlap(const JointProblem& problem, const JointSample& sample, const JointErrors& errors,
+                std::vector<v1::Warning>& warnings, v1::JointPosteriorResponse& head) {
+  bool outside = false;
+  for (const double share : sample.below_floor) outside = outside || share > 0.01;
   if (outside) warnings.push_back(v1::OUTSIDE_TRAINING_REGION);
+  const std::vector<std::string> far = FarModels(problem, errors);
+  if (far.empty()) return;
+  warnings.push_back(v1::LITTLE_OVERLAP);
+  const size_t shown = std::min<size_t>(far.size(), 3);
+  head.add_remarks(absl::StrCat(
+      "The joint posterior lies in the tails of ", absl::StrJoin(far.begin(), far.begin() + shown, ", "),
+      far.size() > shown ? absl::StrCat(" and ", far.size() - shown, " more") : "",
+      ": in brackets how many of its rows would be effective there. The density is extrapolated where they are few."));
+}
+
+// NOT_DETERMINED: the error exceeds a nat, and zero is within two of it, so that neither the odds nor even which side
+// they favour is known.
+void AddNotDetermined(const JointProblem& problem, const v1::Estimate& log_r, std::vector<v1::Warning>& warnings,
+                      v1::JointPosteriorResponse& head) {
+  if (!(log_r.error() > kLargeErrorOfLog && std::fabs(log_r.value()) < 2 * log_r.error())) return;
+  warnings.push_back(v1::NOT_DETERMINED);
+  const bool nested = std::any_of(problem.models.begin(), problem.models.end(), [](const JointModel& model) {
+    return model.estimator->description().training().row_kind() == v1::NESTED_SAMPLING;
+  });
+  head.add_remarks(absl::StrFormat(
+      "log R = %.1f +- %.1f is not determined by these samples: neither how much they favour one side nor which. "
+      "What determines it: %sa run of all likelihoods together, whose log-evidence less those of the single ones is "
+      "log R, or samples that reach to where the posteriors overlap.",
+      log_r.value(), log_r.error(), nested ? "more live points, " : ""));
 }
 
 void FillHead(const JointProblem& problem, const JointSample& sample, JointResult& result) {
@@ -303,7 +327,8 @@ absl::StatusOr<JointResult> ComputeJoint(const JointInput& input, const JointPro
   SetTotal(log_r);
   AddLogZ(problem, *head.mutable_statistics());
   ABSL_RETURN_IF_ERROR(AddInformation(input, target, sample, errors, budget.marginals, size, head, warnings));
-  AddOverlap(problem, sample, warnings, head);
+  AddOverlap(problem, sample, errors, warnings, head);
+  AddNotDetermined(problem, log_r, warnings, head);
   if (outside_prior) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
   if (rows < input.num_samples || !proposal.reached) warnings.push_back(v1::PARTIAL_RESULT);
   if (head.k_hat() > kLargestTrustedKHat) warnings.push_back(v1::HEAVY_TAILED_WEIGHTS);

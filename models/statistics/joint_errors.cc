@@ -13,7 +13,6 @@ namespace {
 
 // Most rows times models times squared parameters of the linear response.
 constexpr int64_t kMostProducts = 2000000000;
-constexpr double kFewLocalRows = 50;
 
 // Averages of a function h against 1, g and g^2, g being the deviation of log L, over weighted rows.
 struct Averages {
@@ -93,16 +92,23 @@ Features FeaturesOf(absl::Span<const double> x, int64_t stride, const std::vecto
   return features;
 }
 
-void AddSquares(const ByStatistic& value, double scale, ByStatistic& sum) {
-  for (int s = 0; s < kNumStatistics; ++s) sum[s] += scale * value[s] * value[s];
-}
+// Variances of the statistics, and the covariance of log S and d.
+struct Variances {
+  ByStatistic of{};
+  double log_s_dimensionality = 0;
+
+  void AddSquares(const ByStatistic& value, double scale) {
+    for (int s = 0; s < kNumStatistics; ++s) of[s] += scale * value[s] * value[s];
+    log_s_dimensionality += scale * value[kLogS] * value[kDimensionality];
+  }
+};
 
 // Squared error of log R from a tail that few rows have shaped. As many of them would be effective, were the chain
 // reweighted to the joint posterior, as n exp(-m'(2 - S)^-1 m), m and S the whitened mean and covariance of the latter:
 // the relative error of a density there is at least one over the root. And where they are few the family decides how
 // tails go on: then the difference from a Gaussian's tail counts, by half where they are kFewLocalRows.
 double TailVariance(const Features& joint, const std::vector<float>& log_prob, const std::vector<double>& lower,
-                    const Weights& weights, double n) {
+                    const Weights& weights, double n, double& local) {
   const int64_t d = static_cast<int64_t>(joint.linear.size());
   double square = 0;    // |m|^2
   double along = 0;     // m' (S + m m' - 1) m
@@ -116,10 +122,11 @@ double TailVariance(const Features& joint, const std::vector<float>& log_prob, c
       along += (l == j ? 1 : 2) * joint.quadratic[j * d + l].one * joint.linear[j].one * joint.linear[l].one;
     }
   }
+  local = n;
   if (!(square > 0)) return 0;
   const double width = std::clamp(along / square + 1 - square, 0.0, 1.0);
   const double log_local = std::log(n) - square / (2 - width);
-  const double local = std::exp(log_local);
+  local = std::exp(log_local);
   Averages mean;
   for (size_t i = 0; i < weights.n(); ++i) weights.Add(i, log_prob[i], mean);
   const double from_gaussian = mean.one - (log_norm - 0.5 * distance);
@@ -129,8 +136,9 @@ double TailVariance(const Features& joint, const std::vector<float>& log_prob, c
 }
 
 // Variances from the finite chain, by the Gaussian linear response; `tail`: TailVariance.
-ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, const JointSample& sample, int64_t stride,
-                          const Weights& joint, const Weights& own, const std::vector<float>& log_prob, double& tail) {
+Variances ChainVariance(const JointModel& model, const ModelDraws& draws, const JointSample& sample, int64_t stride,
+                        const Weights& joint, const Weights& own, const std::vector<float>& log_prob, double& tail,
+                        double& local) {
   const int64_t d = model.d();
   const std::vector<double> lower = Cholesky(draws.covariance, d);
   std::vector<int> identity(d);
@@ -138,14 +146,14 @@ ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, cons
   const Features of_joint = FeaturesOf(sample.x, stride, model.columns, draws.mean, lower, joint, joint.n());
   const Features of_own = FeaturesOf(draws.x, d, identity, draws.mean, lower, own, own.n());
   const double n = model.held_out().effective_size();
-  tail = TailVariance(of_joint, log_prob, lower, joint, n);
-  ByStatistic variance{};
+  tail = TailVariance(of_joint, log_prob, lower, joint, n, local);
+  Variances variance;
   for (int64_t j = 0; j < d; ++j) {
-    AddSquares(Respond(of_joint.linear[j], joint.variance(), of_own.linear[j], own.variance()), 1 / n, variance);
+    variance.AddSquares(Respond(of_joint.linear[j], joint.variance(), of_own.linear[j], own.variance()), 1 / n);
     for (int64_t l = 0; l <= j; ++l) {
       const int64_t e = j * d + l;
-      AddSquares(Respond(of_joint.quadratic[e], joint.variance(), of_own.quadratic[e], own.variance()),
-                 (j == l ? 0.5 : 1) / n, variance);
+      variance.AddSquares(Respond(of_joint.quadratic[e], joint.variance(), of_own.quadratic[e], own.variance()),
+                          (j == l ? 0.5 : 1) / n);
     }
   }
   return variance;
@@ -154,7 +162,7 @@ ByStatistic ChainVariance(const JointModel& model, const ModelDraws& draws, cons
 // How members differ: the variance over them of every statistic, and the mean square of h over the joint posterior and
 // over the model.
 struct MemberSpread {
-  ByStatistic variance{};
+  Variances variance;
   double square_at_joint = 0;
   double square_at_own = 0;
 };
@@ -185,19 +193,22 @@ MemberSpread SpreadOf(size_t members, const ModelDraws& draws, const std::vector
     at_own = Averages();
     responses.push_back(Respond(at_joint, joint.variance(), at_own, 0));
   }
-  for (int s = 0; s < kNumStatistics; ++s) {
-    std::vector<double> values;
-    values.reserve(responses.size());
-    for (const ByStatistic& response : responses) values.push_back(response[s]);
-    spread.variance[s] = Moments(values, {}).variance * static_cast<double>(members) / static_cast<double>(members - 1);
+  ByStatistic mean{};
+  const double count = static_cast<double>(members);
+  for (const ByStatistic& response : responses) {
+    for (int s = 0; s < kNumStatistics; ++s) mean[s] += response[s] / count;
+  }
+  for (ByStatistic& response : responses) {
+    for (int s = 0; s < kNumStatistics; ++s) response[s] -= mean[s];
+    spread.variance.AddSquares(response, 1 / (count - 1));
   }
   return spread;
 }
 
 // Averages over the rows themselves, from a finite number of draws.
-ByStatistic MonteCarloVariance(const JointSample& sample, const std::vector<ModelDraws>& draws) {
+Variances MonteCarloVariance(const JointSample& sample, const std::vector<ModelDraws>& draws) {
   const WeightedMoments moments = Moments(sample.log_l, sample.weight);
-  ByStatistic variance{};
+  Variances variance;
   for (int64_t i = 0; i < sample.n(); ++i) {
     const double w = sample.weight[i];
     const double g = sample.log_l[i] - moments.mean;
@@ -208,12 +219,12 @@ ByStatistic MonteCarloVariance(const JointSample& sample, const std::vector<Mode
     influence[kInformation] = influence[kJointKl];
     influence[kJointDimensionality] = 2 * w * (g * g - moments.variance);
     influence[kDimensionality] = influence[kJointDimensionality];
-    AddSquares(influence, 1 / (static_cast<double>(sample.n()) * static_cast<double>(sample.n())), variance);
+    variance.AddSquares(influence, 1 / (static_cast<double>(sample.n()) * static_cast<double>(sample.n())));
   }
   // log R and log L shift together with each norm, which cancels in all but log R and log S.
   for (const ModelDraws& model : draws) {
-    variance[kLogR] += model.average.log_norm_error * model.average.log_norm_error;
-    variance[kLogS] += model.average.log_norm_error * model.average.log_norm_error;
+    variance.of[kLogR] += model.average.log_norm_error * model.average.log_norm_error;
+    variance.of[kLogS] += model.average.log_norm_error * model.average.log_norm_error;
   }
   return variance;
 }
@@ -238,8 +249,12 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
     }
     const Weights own(draws[k].weight, log_l);
     double tail = 0;
-    const ByStatistic chain = ChainVariance(model, draws[k], sample, d, joint, own, sample.model_log_prob[k], tail);
-    for (int s = 0; s < kNumStatistics; ++s) errors.chain[s] += chain[s];
+    double local = 0;
+    const Variances chain =
+        ChainVariance(model, draws[k], sample, d, joint, own, sample.model_log_prob[k], tail, local);
+    errors.local_rows.push_back(local);
+    for (int s = 0; s < kNumStatistics; ++s) errors.chain[s] += chain.of[s];
+    errors.log_s_dimensionality += chain.log_s_dimensionality;
     const double gap = std::fabs(model.held_out().in_sample_log_prob() - model.held_out().out_of_fold_log_prob()) / 2;
     double ratio = 1;
     if (model.members.size() > 1) {
@@ -248,9 +263,11 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
                                            static_cast<size_t>(sample.member_rows), joint, own);
       if (spread.square_at_own > 0) ratio = spread.square_at_joint / spread.square_at_own;
       // Members leave out one fold each: of the chain's own variance their spread holds M / (M - 1)^2.
+      const double of_chain = m / ((m - 1) * (m - 1));
       for (int s = 0; s < kNumStatistics; ++s) {
-        errors.member[s] += std::max(spread.variance[s] - m / ((m - 1) * (m - 1)) * chain[s], 0.0);
+        errors.member[s] += std::max(spread.variance.of[s] - of_chain * chain.of[s], 0.0);
       }
+      errors.log_s_dimensionality += spread.variance.log_s_dimensionality - of_chain * chain.log_s_dimensionality;
     }
     for (const JointStatistic s : {kLogR, kLogS}) errors.approximation[s] += gap * gap * ratio * ratio;
     for (const JointStatistic s : {kLogR, kLogS, kInformation, kJointKl}) errors.approximation[s] += tail;
@@ -267,7 +284,9 @@ JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>&
   for (const JointStatistic s : {kJointDimensionality, kDimensionality}) {
     errors.approximation[s] += 16 * over_trained * over_trained;
   }
-  errors.monte_carlo = MonteCarloVariance(sample, draws);
+  const Variances of_draws = MonteCarloVariance(sample, draws);
+  errors.monte_carlo = of_draws.of;
+  errors.log_s_dimensionality += of_draws.log_s_dimensionality;
   for (ByStatistic* part : {&errors.chain, &errors.member, &errors.approximation, &errors.monte_carlo}) {
     for (double& value : *part) value = std::sqrt(value);
   }

@@ -31,7 +31,13 @@ struct JointErrors {
   // where the joint posterior is by how much more members differ there; and what a family makes of a tail of few rows.
   ByStatistic approximation{};
   ByStatistic monte_carlo{};
+  // Covariance of the errors of log S and d that chain, members and draws give: one chain moves both.
+  double log_s_dimensionality = 0;
+  // By model: as many of its rows as would be effective, were its chain reweighted to the joint posterior. Where they
+  // are fewer than kFewLocalRows the family decides how the density goes on, not the rows.
+  std::vector<double> local_rows;
 };
+inline constexpr double kFewLocalRows = 50;
 
 JointErrors ErrorsOf(const JointProblem& problem, const std::vector<ModelDraws>& draws, const JointSample& sample);
 

@@ -224,8 +224,18 @@ absl::Status AddPriors(const JointInput& input, JointProblem& problem) {
   return absl::OkStatus();
 }
 
+// `A, B and C`, `A, B, C and 7 more`.
+std::string ListOf(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  const size_t shown = names.size() <= kShown + 1 ? names.size() - 1 : kShown;
+  const std::string head = absl::StrJoin(names.begin(), names.begin() + shown, ", ");
+  if (names.size() == 1) return names[0];
+  return names.size() == shown + 1 ? absl::StrCat(head, " and ", names.back())
+                                   : absl::StrCat(head, " and ", names.size() - shown, " more");
+}
+
 // Parameters that one model integrated out and another integrated out or kept: the same nuisance, if it is the same,
-// was not shared.
+// was not shared. One sentence, however many they are.
 void RemarkNuisances(JointProblem& problem) {
   std::map<std::string, std::vector<std::string>> marginalised;
   for (const JointModel& model : problem.models) {
@@ -235,22 +245,29 @@ void RemarkNuisances(JointProblem& problem) {
   for (const JointModel& model : problem.models) {
     for (const v1::Parameter& parameter : SignatureOf(model).parameters()) kept[parameter.name()] = model.name;
   }
-  bool any = false;
-  for (const auto& entry : marginalised) {
-    const auto keeper = kept.find(entry.first);
-    if (entry.second.size() < 2 && keeper == kept.end()) continue;
-    any = true;
-    const std::string both =
-        entry.second.size() > 1
-            ? absl::StrCat(entry.second[0], " and ", entry.second[1],
-                           entry.second.size() > 2 ? absl::StrCat(" and ", entry.second.size() - 2, " more") : "",
-                           " have all marginalised ", entry.first)
-            : absl::StrCat(entry.second[0], " has marginalised ", entry.first, ", which ", keeper->second, " keeps");
-    problem.remarks.push_back(absl::StrCat(both,
-                                           ": if it is one quantity in nature, they are not independent given "
-                                           "the shared parameters; train them with it among the parameters."));
+  // Names by what is said of them, in the order of the names.
+  std::map<std::string, std::vector<std::string>> by_models;
+  std::vector<std::string> order;
+  size_t count = 0;
+  for (const auto& [name, models] : marginalised) {
+    const auto keeper = kept.find(name);
+    if (models.size() < 2 && keeper == kept.end()) continue;
+    const std::string who = models.size() > 1
+                                ? absl::StrCat(ListOf(models), " have all marginalised ")
+                                : absl::StrCat(models[0], " has marginalised what ", keeper->second, " keeps, ");
+    std::vector<std::string>& names = by_models[who];
+    if (names.empty()) order.push_back(who);
+    names.push_back(name);
+    ++count;
   }
-  if (any) problem.warnings.push_back(v1::SHARED_NUISANCE);
+  if (count == 0) return;
+  problem.warnings.push_back(v1::SHARED_NUISANCE);
+  std::vector<std::string> parts;
+  for (const std::string& who : order) parts.push_back(absl::StrCat(who, absl::StrJoin(by_models[who], ", ")));
+  problem.remarks.push_back(
+      absl::StrCat(absl::StrJoin(parts, "; "), count == 1 ? ": if it is one quantity" : ": if each is one quantity",
+                   " in nature, the models are not independent given the shared parameters; keep ",
+                   count == 1 ? "it" : "them", " among the parameters of each."));
 }
 
 void RemarkEvidencesAndRows(JointProblem& problem) {
@@ -265,13 +282,11 @@ void RemarkEvidencesAndRows(JointProblem& problem) {
   }
   if (few) problem.warnings.push_back(v1::FEW_EFFECTIVE_SAMPLES);
   if (single) problem.warnings.push_back(v1::SINGLE_CHAIN);
-  if (without.empty()) return;
-  problem.warnings.push_back(v1::NO_LOG_EVIDENCE);
-  const size_t shown = std::min<size_t>(without.size(), 3);
-  problem.remarks.push_back(absl::StrCat(
-      "log Z of the joint analysis is left out: ", absl::StrJoin(without.begin(), without.begin() + shown, ", "),
-      without.size() > shown ? absl::StrCat(" and ", without.size() - shown, " more") : "",
-      without.size() == 1 ? " carries" : " carry", " no log-evidence. log R needs none."));
+  // log R needs no evidence: only where some carry one is log Z of the joint analysis missed.
+  if (without.empty() || without.size() == problem.models.size()) return;
+  problem.remarks.push_back(absl::StrCat("log Z of the joint analysis is left out: ", ListOf(without),
+                                         without.size() == 1 ? " carries" : " carry",
+                                         " no log-evidence. log R needs none."));
 }
 
 }  // namespace

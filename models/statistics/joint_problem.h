@@ -42,7 +42,7 @@ struct JointProblem {
   std::vector<int> prior_columns;       // of the union, by the prior model's parameters
   std::vector<std::string> prior_less;  // private parameters without a prior
   std::vector<std::string> remarks;
-  std::vector<v1::Warning> warnings;  // SHARED_NUISANCE, PRIOR_IS_ESTIMATED, NO_LOG_EVIDENCE, SINGLE_CHAIN, FEW_...
+  std::vector<v1::Warning> warnings;  // SHARED_NUISANCE, PRIOR_IS_ESTIMATED, SINGLE_CHAIN, FEW_...
 
   int64_t d() const { return static_cast<int64_t>(parameters.size()); }
 };

@@ -25,10 +25,12 @@ struct Tension {
 // Not defined, hence nothing, for d that is not positive.
 std::optional<Tension> TensionOf(double log_suspiciousness, double dimensionality);
 
-// Sets p_value, sigma, sigma_low and sigma_high from log_suspiciousness and dimensionality: the ends are the least and
-// the largest sigma where each moves by one of its standard errors, either way; those of d that are not positive are
-// left out. Sets nothing if d is not positive.
-void FillTension(v1::JointStatistics& statistics);
+// Sets p_value, sigma, sigma_low and sigma_high from log_suspiciousness and dimensionality, which are taken as normal,
+// of their stated errors and `correlation` in [-1, 1], where d is positive. The ends are quantiles of the sigma that
+// follows: of what is below the estimate 68.27 % lies above sigma_low, and of what is above it 68.27 % lies below
+// sigma_high. So the estimate lies between them, they hold 68.27 % in all, and where sigma is linear in log S and d
+// they are one standard error away. Sets nothing if d is not positive.
+void FillTension(v1::JointStatistics& statistics, double correlation = 0);
 
 }  // namespace creamery
 

@@ -126,15 +126,33 @@ TEST_F(JointProblemTest, ANuisanceThatBothIntegratedOutIsRemarkedOn) {
   EXPECT_THAT(problem.remarks, Contains(HasSubstr("A and B have all marginalised tau")));
   const auto keeps = Model("C", {"x", "tau"}, {kBox, kBox});
   ASSERT_OK_AND_ASSIGN(problem, Make({a.get(), keeps.get()}));
-  EXPECT_THAT(problem.remarks, Contains(HasSubstr("A has marginalised tau, which C keeps")));
+  EXPECT_THAT(problem.remarks, Contains(HasSubstr("A has marginalised what C keeps, tau: if it is one quantity")));
 }
 
+TEST_F(JointProblemTest, ManyNuisancesAreOneSentence) {
+  const auto a = Model("A", {"x"}, {kBox});
+  const auto b = Model("B", {"x", "kept"}, {kBox, kBox});
+  for (const char* name : {"tau", "A_planck", "calib", "kept"}) {
+    DescriptionOf(*a).mutable_signature()->add_marginalised(name);
+    if (std::string(name) != "kept") DescriptionOf(*b).mutable_signature()->add_marginalised(name);
+  }
+  ASSERT_OK_AND_ASSIGN(const JointProblem problem, Make({a.get(), b.get()}));
+  EXPECT_THAT(problem.remarks,
+              testing::ElementsAre("A and B have all marginalised A_planck, calib, tau; A has marginalised what B "
+                                   "keeps, kept: if each is one quantity in nature, the models are not independent "
+                                   "given the shared parameters; keep them among the parameters of each."));
+}
+
+// log R needs none, so there is nothing to warn of; a sum that lacks a part is remarked on.
 TEST_F(JointProblemTest, EvidencesAreWantedOfAllOrOfNone) {
   const auto a = Model("A", {"x"}, {kBox});
   const auto b = Model("B", {"x"}, {kBox});
+  ASSERT_OK_AND_ASSIGN(JointProblem problem, Make({a.get(), b.get()}));
+  EXPECT_THAT(problem.warnings, Not(Contains(v1::NO_LOG_EVIDENCE)));
+  EXPECT_THAT(problem.remarks, testing::IsEmpty());
   DescriptionOf(*a).mutable_log_evidence()->set_value(-1);
-  ASSERT_OK_AND_ASSIGN(const JointProblem problem, Make({a.get(), b.get()}));
-  EXPECT_THAT(problem.warnings, Contains(v1::NO_LOG_EVIDENCE));
+  ASSERT_OK_AND_ASSIGN(problem, Make({a.get(), b.get()}));
+  EXPECT_THAT(problem.warnings, Not(Contains(v1::NO_LOG_EVIDENCE)));
   EXPECT_THAT(problem.remarks, Contains(HasSubstr("B carries no log-evidence. log R needs none")));
 }
 

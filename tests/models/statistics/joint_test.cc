@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "tests/models/statistics/exact_gaussian.h"
@@ -16,6 +17,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr double kHalfWidth = 15;
 const double kLogVolume = std::log(2 * kHalfWidth);
@@ -191,7 +193,7 @@ TEST(JointTest, PrivateParametersAndAnyOrder) {
   EXPECT_NEAR(s.information().value(), truth.information, 4 * s.information().monte_carlo_error());
   EXPECT_NEAR(s.dimensionality().value(), 2, 0.2);
   EXPECT_FALSE(s.has_log_z());
-  EXPECT_THAT(result.head.warnings(), Contains(v1::NO_LOG_EVIDENCE));
+  EXPECT_THAT(result.head.warnings(), IsEmpty());
   // log R is the same where a private parameter has no prior; information is left out and said to be.
   std::vector<v1::Prior> some = Boxes(3);
   some[2].Clear();
@@ -245,7 +247,37 @@ TEST(JointTest, FarApartItIsRightAndSaysThatTailsWereAsked) {
   const Estimator* agreeing[] = {c.get(), d.get()};
   input.models = agreeing;
   ASSERT_OK_AND_ASSIGN(const JointResult other, ComputeJoint(input, nullptr, StopToken()));
-  EXPECT_THAT(other.head.warnings(), ElementsAre(v1::NO_LOG_EVIDENCE));
+  EXPECT_THAT(other.head.warnings(), IsEmpty());
+}
+
+// Chains whose rows end before the posteriors meet: the answer says so, and that log R is not known.
+TEST(JointTest, TailsOfFewRowsAreSaidToBeAskedAndNotToDetermine) {
+  for (const auto& [separation, rows, far] :
+       {std::tuple{1.0, 2000, false}, std::tuple{4.0, 500, true}, std::tuple{6.0, 20000, true}}) {
+    const std::vector<GaussianPosterior> pair = Pair(3, separation);
+    const auto a = FittedModel(pair[0], Boxes(3), rows, 1);
+    const auto b = FittedModel(pair[1], Boxes(3), rows, 2);
+    const Estimator* models[] = {a.get(), b.get()};
+    JointInput input;
+    input.models = models;
+    ASSERT_OK_AND_ASSIGN(const JointResult result, ComputeJoint(input, nullptr, StopToken()));
+    EXPECT_EQ(testing::Matches(Contains(v1::LITTLE_OVERLAP))(result.head.warnings()), far) << separation;
+    const v1::Estimate& log_r = result.head.statistics().log_r();
+    const bool determined = log_r.error() <= 1 || std::fabs(log_r.value()) >= 2 * log_r.error();
+    EXPECT_EQ(testing::Matches(Contains(v1::NOT_DETERMINED))(result.head.warnings()), !determined) << separation;
+    EXPECT_LT(result.head.statistics().sigma_low(), result.head.statistics().sigma());
+    EXPECT_GT(result.head.statistics().sigma_high(), result.head.statistics().sigma());
+  }
+  // log R of 8 rows' worth of knowledge, where it is near zero.
+  const std::vector<GaussianPosterior> pair = Pair(3, 5);
+  const auto a = FittedModel(pair[0], Boxes(3), 60, 1);
+  const auto b = FittedModel(pair[1], Boxes(3), 60, 2);
+  const Estimator* models[] = {a.get(), b.get()};
+  JointInput input;
+  input.models = models;
+  ASSERT_OK_AND_ASSIGN(const JointResult result, ComputeJoint(input, nullptr, StopToken()));
+  EXPECT_THAT(result.head.warnings(), Contains(v1::NOT_DETERMINED));
+  EXPECT_THAT(result.head.remarks(), Contains(HasSubstr("is not determined by these samples")));
 }
 
 TEST(JointTest, ABudgetThatEndsGivesAPartialAnswerThatSaysSo) {

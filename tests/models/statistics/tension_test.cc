@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "models/random.h"
+
 namespace creamery {
 namespace {
 
@@ -79,6 +81,67 @@ TEST(TensionTest, EndsMoveWithTheErrors) {
   FillTension(statistics);
   EXPECT_FALSE(statistics.has_sigma());
   EXPECT_FALSE(statistics.has_p_value());
+}
+
+v1::JointStatistics StatisticsOf(double log_s, double log_s_error, double d, double d_error, double correlation = 0) {
+  v1::JointStatistics statistics;
+  statistics.mutable_log_suspiciousness()->set_value(log_s);
+  statistics.mutable_log_suspiciousness()->set_error(log_s_error);
+  statistics.mutable_dimensionality()->set_value(d);
+  statistics.mutable_dimensionality()->set_error(d_error);
+  FillTension(statistics, correlation);
+  return statistics;
+}
+
+// d uncertain enough that its lower end is not positive once made the estimate the upper end of its own range.
+TEST(TensionTest, TheEstimateLiesInsideTheRangeWhateverTheErrors) {
+  for (const double log_s : {-20.0, -6.0, -1.0, 0.2}) {
+    for (const double d : {0.5, 1.0, 3.0, 8.0}) {
+      for (const double log_s_error : {0.3, 4.0}) {
+        for (const double d_error : {0.0, 0.5, 3.0, 20.0}) {
+          const v1::JointStatistics s = StatisticsOf(log_s, log_s_error, d, d_error);
+          EXPECT_GT(s.sigma_high(), s.sigma() + 1e-3) << log_s << " " << d << " " << log_s_error << " " << d_error;
+          if (s.sigma() > 0) {
+            EXPECT_LT(s.sigma_low(), s.sigma() - 1e-4);
+          }
+          EXPECT_GE(s.sigma_low(), 0);
+        }
+      }
+    }
+  }
+  const v1::JointStatistics exact = StatisticsOf(-4, 0, 1, 0);
+  EXPECT_EQ(exact.sigma_low(), exact.sigma());
+  EXPECT_EQ(exact.sigma_high(), exact.sigma());
+}
+
+// Small errors: sigma is linear, and its error that of its slopes; correlated errors that cancel leave a small one.
+TEST(TensionTest, SmallErrorsAndTheirCorrelationPropagate) {
+  const double ds = (TensionOf(-6 + 1e-4, 3)->sigma - TensionOf(-6 - 1e-4, 3)->sigma) / 2e-4;
+  const double dd = (TensionOf(-6, 3 + 1e-4)->sigma - TensionOf(-6, 3 - 1e-4)->sigma) / 2e-4;
+  for (const double rho : {-0.9, 0.0, 0.9}) {
+    const v1::JointStatistics s = StatisticsOf(-6, 0.02, 3, 0.03, rho);
+    const double a = 0.02 * ds;
+    const double b = 0.03 * dd;
+    const double error = std::sqrt(a * a + b * b + 2 * rho * a * b);
+    EXPECT_NEAR(s.sigma_high() - s.sigma(), error, 0.02 * error) << rho;
+    EXPECT_NEAR(s.sigma() - s.sigma_low(), error, 0.02 * error) << rho;
+  }
+}
+
+// Estimates scattered about a truth by their stated errors: the range holds the true sigma two times in three.
+TEST(TensionTest, TheRangeHoldsTheTruthAsOftenAsItSays) {
+  constexpr int kTries = 2000;
+  const double truth = TensionOf(-9, 3)->sigma;
+  const RandomStream random(1, RandomPurpose::kStatistics);
+  int within = 0;
+  int above = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const v1::JointStatistics s = StatisticsOf(-9 + 2 * random.Normal(i, 0), 2, 3 + 0.7 * random.Normal(i, 1), 0.7);
+    within += truth >= s.sigma_low() && truth <= s.sigma_high() ? 1 : 0;
+    above += truth > s.sigma_high() ? 1 : 0;
+  }
+  EXPECT_NEAR(within, 0.683 * kTries, 3 * std::sqrt(0.22 * kTries));
+  EXPECT_NEAR(above, 0.159 * kTries, 4 * std::sqrt(0.14 * kTries));
 }
 
 }  // namespace
