@@ -72,6 +72,16 @@ v1::Parameter ParameterOf(const Table& table, const TableColumn& column) {
   return parameter;
 }
 
+// Names the sampled parameters that are left away: those of the table, and those that its own schema had left away.
+void AddMarginalised(const Table& table, const std::vector<const TableColumn*>& chosen, v1::Dataset& schema) {
+  if (table.schema.has_value()) *schema.mutable_marginalised() = table.schema->marginalised();
+  if (!table.lists_parameters && !table.schema.has_value()) return;
+  for (const TableColumn& column : table.columns) {
+    const bool kept = std::find(chosen.begin(), chosen.end(), &column) != chosen.end();
+    if (!kept && !ParameterOf(table, column).derived()) schema.add_marginalised(column.name);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Table> ReadTable(const std::string& path) {
@@ -122,6 +132,7 @@ absl::StatusOr<Samples> SelectSamples(Table table, const Selection& selection) {
       samples.rows.theta[row * d + column] = chosen[column]->values[row];
     }
   }
+  AddMarginalised(table, chosen, samples.schema);
   samples.rows.weight = std::move(table.weight);
   samples.rows.chain = std::move(table.chain);
   samples.rows.log_likelihood = std::move(table.log_likelihood);

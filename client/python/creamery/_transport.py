@@ -88,8 +88,10 @@ class Transport:
         token: Optional[str] = None,
         tls_ca: Optional[Union[str, Path]] = None,
         timeout: Optional[float] = 300.0,
+        project: Optional[str] = None,
     ) -> None:
         self.address = address
+        self.project = project  # of names without one
         self.timeout = timeout
         options: List[Tuple[str, Any]] = [
             ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
