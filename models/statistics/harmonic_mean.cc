@@ -136,6 +136,7 @@ absl::Status CheckDataset(const Estimator& model, const v1::Dataset& dataset, co
                                    [&](const v1::Parameter& other) { return other.name() == parameter.name(); });
     if (!found && !parameter.derived()) missing.push_back(parameter.name());
   }
+  missing.insert(missing.end(), dataset.marginalised().begin(), dataset.marginalised().end());
   if (!missing.empty()) {
     v1::Signature marginal;
     for (const std::string& name : missing) marginal.add_marginalised(name);

@@ -68,6 +68,7 @@ void TrainingRun::Describe(v1::ModelVersion& description) const {
                                   [&](const v1::Parameter& other) { return other.name() == parameter.name(); });
     if (!kept && !parameter.derived()) signature.add_marginalised(parameter.name());
   }
+  signature.mutable_marginalised()->MergeFrom(dataset.marginalised());
   signature.set_prior_model(input_->job.training().prior_model());
   signature.add_abilities(v1::DENSITY);
   v1::TrainingSummary& training = *description.mutable_training();

@@ -15,6 +15,7 @@ namespace {
 constexpr int kMaxParameters = 4096;
 constexpr size_t kMaxNameBytes = 128;
 constexpr size_t kMaxTextBytes = 1024;  // of a label, a unit
+constexpr int kMaxMarginalised = 4096;
 constexpr size_t kMaxDescriptionBytes = 4096;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -116,6 +117,30 @@ absl::Status CheckLogLikelihood(absl::string_view what, const std::vector<double
   return absl::OkStatus();
 }
 
+// Parameters that were left away: names as parameters have them, none of them there.
+absl::Status CheckMarginalised(const v1::Dataset& schema, const std::set<std::string>& parameters) {
+  if (schema.marginalised_size() > kMaxMarginalised) {
+    return absl::InvalidArgumentError(absl::StrCat("marginalised has ", schema.marginalised_size(),
+                                                   " names, expected at most ", kMaxMarginalised));
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < schema.marginalised_size(); ++i) {
+    v1::Parameter left_away;
+    left_away.set_name(schema.marginalised(i));
+    const absl::Status status = CheckParameter(left_away, i);
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("marginalised: ", status.message()));
+    if (parameters.count(left_away.name()) > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("marginalised has '", left_away.name(), "', which is a parameter of the dataset"));
+    }
+    if (!names.insert(left_away.name()).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("marginalised has '", left_away.name(), "' twice, expected different names"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 std::vector<std::string> ColumnNames(const v1::Dataset& schema) {
   std::vector<std::string> names;
   for (const v1::Parameter& parameter : schema.parameters()) names.push_back(parameter.name());
@@ -155,6 +180,7 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
                                                    schema.log_evidence().error(),
                                                    ", expected finite numbers and an error >= 0"));
   }
+  ABSL_RETURN_IF_ERROR(CheckMarginalised(schema, names));
   if (schema.description().size() > kMaxDescriptionBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
                                                    " bytes, expected at most ", kMaxDescriptionBytes));

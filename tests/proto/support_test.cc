@@ -170,6 +170,23 @@ TEST(RowsTest, SchemasAreChecked) {
   EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("white space")));
 }
 
+TEST(RowsTest, NamesOfParametersThatWereLeftAwayAreChecked) {
+  v1::Dataset schema = Schema();
+  schema.add_marginalised("A_planck");
+  EXPECT_THAT(CheckSchema(schema), IsOk());
+  schema.add_marginalised("A_planck");
+  EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("marginalised has 'A_planck' twice")));
+  schema.set_marginalised(1, "w0");
+  EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("'w0', which is a parameter of the dataset")));
+  schema.set_marginalised(1, "A planck");
+  EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("white space")));
+  schema.set_marginalised(1, "");
+  EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("marginalised: ")));
+  schema.clear_marginalised();
+  for (int i = 0; i < 4097; ++i) schema.add_marginalised("n" + std::to_string(i));
+  EXPECT_THAT(CheckSchema(schema), StatusIs(kInvalid, HasSubstr("4097 names, expected at most 4096")));
+}
+
 TEST(RowsTest, RowsRoundTripAndBadOnesAreNamed) {
   const v1::Dataset schema = Schema();
   RowBlock block{3, {1, 2, 3, 4, 5, 6}, {1, 0, 2}, {0, 0, 1}, {}, {}};

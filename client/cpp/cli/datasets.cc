@@ -70,6 +70,9 @@ void PrintSchema(const v1::Dataset& dataset) {
   if (dataset.has_log_evidence()) {
     std::printf("log Z = %g +- %g\n", dataset.log_evidence().value(), dataset.log_evidence().error());
   }
+  if (dataset.marginalised_size() > 0) {
+    std::printf("marginalised over %s\n", absl::StrJoin(dataset.marginalised(), ", ").c_str());
+  }
   std::printf("digest: %s\n", dataset.digest().c_str());
 }
 

@@ -69,6 +69,7 @@ absl::Status ReadParamNames(const std::string& path, Table& table) {
                                                    table.columns.size(), ": the parameter columns beside it"));
   }
   table.named = true;
+  table.lists_parameters = true;
   return absl::OkStatus();
 }
 

@@ -103,6 +103,16 @@ absl::StatusOr<Table> ReadRows(const std::string& path) {
   return table;
 }
 
+// Names the sampled parameters that are left away: those of the table, and those that its own schema had left away.
+void AddMarginalised(const Table& table, const std::vector<const TableColumn*>& chosen, v1::Dataset& schema) {
+  if (table.schema.has_value()) *schema.mutable_marginalised() = table.schema->marginalised();
+  if (!table.lists_parameters && !table.schema.has_value()) return;
+  for (const TableColumn& column : table.columns) {
+    const bool kept = std::find(chosen.begin(), chosen.end(), &column) != chosen.end();
+    if (!kept && !ParameterOf(table, column).derived()) schema.add_marginalised(column.name);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Table> ReadTable(const std::string& path) {
@@ -159,6 +169,7 @@ absl::StatusOr<Samples> SelectSamples(Table table, const Selection& selection) {
   if (selection.keep_likelihood && table.log_likelihood.empty()) {
     for (const double each : table.minus_log_like) table.log_likelihood.push_back(-each);
   }
+  AddMarginalised(table, chosen, samples.schema);
   samples.rows.weight = std::move(table.weight);
   samples.rows.chain = std::move(table.chain);
   samples.rows.log_likelihood = std::move(table.log_likelihood);

@@ -28,6 +28,9 @@ struct TableColumn {
 struct Table {
   std::vector<TableColumn> columns;  // theta and, until they are chosen, weights and the like
   bool named = true;                 // false: the file has no names, `columns` are called theta0, theta1, …
+  // The format says which columns are parameters (.paramnames, a file that Creamery wrote): those that are not chosen
+  // were marginalised, unless they are derived.
+  bool lists_parameters = false;
   int64_t num_rows = 0;
   // Fields the format itself singles out; empty if it does not.
   std::vector<double> weight;

@@ -12,7 +12,9 @@ from typing import Type
 
 from creamery import _grpc  # noqa: F401  (before anything that imports grpc)
 from creamery._chains import Chains, read_chains
+from creamery._check import CorrelationDifference, FitReport, QuantileDifference
 from creamery._client import Client
+from creamery._convergence import Convergence, ParameterConvergence
 from creamery._datasets import Dataset
 from creamery._errors import (
     AbortedError,
@@ -41,10 +43,12 @@ from creamery._log_prob_stream import LogProbStream
 from creamery._model import Model
 from creamery._models import ModelSummary
 from creamery._priors import LogUniform, Normal, Uniform
+from creamery._projects import Project
 from creamery._proposal import Proposal
 from creamery._reweighted import Reweighted
 from creamery._specs import FAMILIES, EstimatorSpec
 from creamery._training import Candidate
+from creamery._two_sample import TwoSampleTest
 from creamery._warnings import CreameryWarning
 
 __version__ = "0.1.0"
@@ -67,6 +71,8 @@ __all__ = [
     "Candidate",
     "Chains",
     "Client",
+    "Convergence",
+    "CorrelationDifference",
     "CreameryError",
     "CreameryWarning",
     "DataLossError",
@@ -77,6 +83,7 @@ __all__ = [
     "Evidence",
     "EvidenceRatio",
     "FailedPreconditionError",
+    "FitReport",
     "InternalError",
     "InvalidArgumentError",
     "Job",
@@ -95,11 +102,15 @@ __all__ = [
     "Normal",
     "NotFoundError",
     "PIECEWISE",
+    "ParameterConvergence",
     "PermissionDeniedError",
     "Progress",
+    "Project",
     "Proposal",
+    "QuantileDifference",
     "ResourceExhaustedError",
     "Reweighted",
+    "TwoSampleTest",
     "UnauthenticatedError",
     "UnavailableError",
     "Uniform",

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, Type, Union, overload
 
-from creamery import _answers, _datasets, _job_array, _names, _statistics, _transport
+from creamery import _answers, _arguments, _config, _datasets, _job_array, _names, _statistics, _transport
 from creamery._arrays import FloatArray
 from creamery._errors import InvalidArgumentError
 from creamery._estimate import Estimate, EvidenceRatio
@@ -16,8 +16,9 @@ from creamery._job_array import JobArray
 from creamery._jobs import Job, Jobs
 from creamery._joint import JointResult
 from creamery._model import Model
-from creamery._model_base import ModelBase, PriorChoice, fill_prior
+from creamery._model_base import PriorChoice, fill_prior, version_name
 from creamery._models import Models
+from creamery._projects import Projects
 from creamery._specs import FAMILIES, EstimatorSpec
 from creamery.v1 import job_pb2, job_service_pb2, statistics_service_pb2
 
@@ -29,15 +30,21 @@ class Client:
     """A connection to a Creamery server. Thread-safe; close it, or use it as a context manager.
 
     Args:
-        address: "host:port", or "unix:/path".
+        address: "host:port", or "unix:/path". Without it, and for each of the next ones that is not given: the
+            environment (CREAMERY_SERVER, CREAMERY_TOKEN_FILE, CREAMERY_TLS_CA, CREAMERY_PROJECT), then the lines
+            `server`, `token_file`, `tls_ca` and `project` of ~/.config/creamery/config.toml, which the command line
+            reads too; then localhost:50051. Token and certificates are taken from there only for the server that is
+            taken from there as well.
         token: bearer token.
         token_file: file with the token in its first line; instead of `token`.
         tls_ca: PEM file with the certificates to trust; the connection is encrypted if it is given.
+        project: the project of names without one: "cosmo" is then "planck/cosmo".
         timeout: longest time for one request, seconds; None for no limit. Uploads, samples and watches have none.
         patience: how long a call is repeated while a server that answered before is away, seconds; one that never
             answered is given ten at most.
 
     Attributes:
+        projects: list, get, create.
         datasets: upload, append, list, get, download, delete.
         models: list, get, versions, aliases, export, import.
         jobs: list, get.
@@ -53,19 +60,23 @@ class Client:
 
     def __init__(
         self,
-        address: str = "localhost:50051",
+        address: Optional[str] = None,
         token: Optional[str] = None,
         token_file: Optional[Union[str, Path]] = None,
         tls_ca: Optional[Union[str, Path]] = None,
         *,
+        project: Optional[str] = None,
         timeout: Optional[float] = 300.0,
         patience: float = 60.0,
     ) -> None:
         if token is not None and token_file is not None:
             raise InvalidArgumentError("both token and token_file are given, expected at most one")
-        if token_file is not None:
-            token = _transport.read_token(token_file)
-        self._transport = _transport.Transport(address, token, tls_ca, timeout, patience)
+        chosen = _config.settings(address, token, token_file, tls_ca, project)
+        if token is None and chosen.token_file is not None:
+            token = _transport.read_token(chosen.token_file)
+        timeout = _arguments.seconds("timeout", timeout)
+        self._transport = _transport.Transport(chosen.server, token, chosen.tls_ca, timeout, patience, chosen.project)
+        self.projects = Projects(self._transport)
         self.datasets = _datasets.Datasets(self._transport)
         self.models = Models(self._transport)
         self.jobs = Jobs(self._transport)
@@ -103,12 +114,13 @@ class Client:
             >>> job = client.train("planck/cosmo", "planck/chain", creamery.MAF(transforms=6), parameters=["omegam"])
             >>> model = job.result(progress=True)
         """
-        work = _training(model, dataset, spec, parameters, prior)
+        work = _training(self._transport, model, dataset, spec, parameters, prior)
+        request_id = uuid.uuid4().hex if request_id is None else _arguments.text("request_id", request_id)
         self._transport.make_project(work.model.split("/")[1])
         request = job_service_pb2.CreateJobRequest(
             parent=_names.project_of(work.model),
             job=job_pb2.Job(training=work),
-            request_id=request_id or uuid.uuid4().hex,
+            request_id=request_id,
         )
         return Job(self._transport, self._transport.call("CreateJob", request))
 
@@ -142,23 +154,24 @@ class Client:
             >>> models = array.results(progress=True)
         """
         jobs = []
-        for each in trainings:
+        request_id = uuid.uuid4().hex if request_id is None else _arguments.text("request_id", request_id)
+        for each in _arguments.sequence("trainings", trainings, "(model, dataset)"):
             if isinstance(each, Mapping):
-                given = dict(each)
-            elif not isinstance(each, str) and 2 <= len(each) <= 4:
+                given = _arguments.mapping("training", each)
+            elif isinstance(each, (tuple, list)) and 2 <= len(each) <= 4:
                 given = dict(zip(("model", "dataset", "spec", "parameters"), each))
             else:
-                raise InvalidArgumentError(f"training is {each!r}, expected (model, dataset) or a dict for train()")
+                raise _arguments.wrong("training", each, "(model, dataset) or a dict for train()")
             wrong = set(given) - {"model", "dataset", "spec", "parameters", "prior"}
             if wrong or not {"model", "dataset"} <= set(given):
                 raise InvalidArgumentError(
                     f"training has {', '.join(given)}; expected model, dataset, and options of train()"
                 )
             defaults = {"spec": spec, "parameters": parameters, "prior": prior}
-            jobs.append(job_pb2.Job(training=_training(**{**defaults, **given})))
+            jobs.append(job_pb2.Job(training=_training(self._transport, **{**defaults, **given})))
         if jobs:
             self._transport.make_project(jobs[0].training.model.split("/")[1])
-        return _job_array.create(self._transport, jobs, request_id or uuid.uuid4().hex)
+        return _job_array.create(self._transport, jobs, request_id)
 
     def log_likelihood(
         self,
@@ -186,6 +199,7 @@ class Client:
             >>> client.log_likelihood(["planck/cosmo", "des/cosmo"], {"omegam": [0.3], "sigma8": [0.8]})
             array([-12.4])
         """
+        models = _arguments.sequence("models", models, "models")
         if not models:
             raise InvalidArgumentError("models is empty, expected at least one")
         first, *more = resolve(self._transport, models)
@@ -256,16 +270,18 @@ class Client:
             >>> joint.log_r, joint.sigma
             (3.20 ± 0.08 nats, 0.9)
         """
-        names = [each.name if isinstance(each, ModelBase) else _names.version(each) for each in models]
-        request = statistics_service_pb2.JointPosteriorRequest(
+        listed = _arguments.sequence("models", models, "models")
+        names = [version_name(self._transport, f"models[{i}]", each) for i, each in enumerate(listed)]
+        request = _arguments.message(
+            statistics_service_pb2.JointPosteriorRequest,
             models=names,
             num_samples=num_samples,
             seed=seed,
             max_evaluations=max_evaluations,
-            without_samples=not samples,
+            without_samples=not _arguments.flag("samples", samples),
         )
-        fill_prior(request, prior)
-        if as_job:
+        fill_prior(self._transport, request, prior)
+        if _arguments.flag("as_job", as_job):
             if not names:
                 raise InvalidArgumentError("models is empty, expected at least two")
             work = job_pb2.StatisticsJob(joint_posterior=request)
@@ -300,19 +316,20 @@ class Client:
             >>> importance = lcdm.evidence(log_l, seed=1)
             >>> client.evidence_ratio(lcdm, wcdm, numerator_evidences={"importance sampling": importance})
         """
-        sides = [
-            each.name if isinstance(each, ModelBase) else _names.version(each) for each in (numerator, denominator)
-        ]
-        request = statistics_service_pb2.EvidenceRatioRequest(numerator=sides[0], denominator=sides[1], seed=seed)
-        for given, field in (
-            (numerator_evidences, request.numerator_evidences),
-            (denominator_evidences, request.denominator_evidences),
-        ):
-            for method, value in (given or {}).items():
-                log_z, error = (value.value, value.error) if isinstance(value, Estimate) else value
-                added = field.add(method=method)
-                added.log_evidence.value, added.log_evidence.error = float(log_z), float(error)
-        if as_job:
+        both = {"numerator": numerator, "denominator": denominator}
+        sides = [version_name(self._transport, what, each) for what, each in both.items()]
+        request = _arguments.message(
+            statistics_service_pb2.EvidenceRatioRequest, numerator=sides[0], denominator=sides[1], seed=seed
+        )
+        for what, given in {
+            "numerator_evidences": numerator_evidences,
+            "denominator_evidences": denominator_evidences,
+        }.items():
+            for method, value in _arguments.mapping(what, {} if given is None else given).items():
+                added = getattr(request, what).add(method=method)
+                pair = _datasets.log_evidence_pair(f"{what}[{method!r}]", value)
+                added.log_evidence.value, added.log_evidence.error = pair
+        if _arguments.flag("as_job", as_job):
             return _statistics.submit(self._transport, sides[0], job_pb2.StatisticsJob(evidence_ratio=request))
         answer: EvidenceRatio = _answers.evidence_ratio(self._transport.call("EvidenceRatio", request))
         return answer
@@ -330,7 +347,7 @@ class Client:
             >>> client.model("planck/cosmo@production")
             <Model planck/cosmo@3: maf over omegam, sigma8>
         """
-        return Model.open(self._transport, _names.version(name))
+        return Model.open(self._transport, _names.version(name, self._transport.project))
 
     def job(self, name: str) -> Job[Any]:
         """Reattaches to a job from any session.
@@ -357,7 +374,10 @@ class Client:
             >>> client.job_array("planck/5d0a").status.counts
             {'SUCCEEDED': 20}
         """
-        project, _, array = name.partition("/")
+        given = _arguments.text("name", name)
+        if "/" not in given and self._transport.project is not None:
+            given = f"{self._transport.project}/{given}"
+        project, _, array = given.partition("/")
         if not array or "/" in array:
             raise InvalidArgumentError(f"name is {name!r}, expected PROJECT/ARRAY")
         return JobArray.open(self._transport, _names.project_id(project), array)
@@ -379,16 +399,19 @@ class Client:
 
 
 def _training(
+    transport: _transport.Transport,
     model: str,
     dataset: _datasets.DatasetLike,
     spec: Optional[EstimatorSpec],
     parameters: Optional[Sequence[str]],
     prior: Optional[ModelLike],
 ) -> job_pb2.TrainingJob:
+    if spec is not None and not isinstance(spec, EstimatorSpec):
+        raise _arguments.wrong("spec", spec, "a spec such as creamery.MAF()")
     return job_pb2.TrainingJob(
-        model=_names.model(model),
-        dataset=_datasets.full_name(dataset),
+        model=_names.model(model, transport.project),
+        dataset=_datasets.full_name(dataset, transport.project),
         spec=(FAMILIES["MAF"]() if spec is None else spec).proto,
-        parameters=parameters,
-        prior_model=prior.name if isinstance(prior, ModelBase) else _names.version(prior) if prior else None,
+        parameters=None if parameters is None else _arguments.names("parameters", parameters),
+        prior_model=None if prior is None else version_name(transport, "prior", prior),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays, _chains, _names, _priors, _warnings
+from creamery import _arguments, _arrays, _chains, _names, _priors, _warnings
 from creamery._errors import CreameryError, InvalidArgumentError
+from creamery._estimate import Estimate
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, dataset_service_pb2
 
@@ -27,6 +28,11 @@ _KINDS = {
     "nested": dataset_pb2.NESTED_SAMPLING,
     "nested_sampling": dataset_pb2.NESTED_SAMPLING,
 }
+# Arguments of upload() that upload_chains() hands on.
+_FURTHER = (
+    *("weights", "chain", "log_likelihood_birth", "log_evidence", "kind", "labels", "units", "derived", "bounds"),
+    *("marginalised", "description", "request_id"),
+)
 Columns = Dict[str, NDArray[Any]]
 
 
@@ -73,6 +79,11 @@ class Dataset:
         return str(dataset_pb2.RowKind.Name(self.proto.row_kind)).lower()
 
     @property
+    def marginalised(self) -> List[str]:
+        """Sampled parameters of the analysis that are not among `names`: integrated out by leaving them away."""
+        return list(self.proto.marginalised)
+
+    @property
     def log_evidence(self) -> Optional[Tuple[float, float]]:
         """Natural-log evidence and its standard error, if it is known."""
         if not self.proto.HasField("log_evidence"):
@@ -91,9 +102,17 @@ class Dataset:
 DatasetLike = Union[Dataset, str]
 
 
-def full_name(dataset: DatasetLike) -> str:
-    """Full name of a dataset given as such or by name."""
-    return dataset.name if isinstance(dataset, Dataset) else _names.dataset(dataset)
+def full_name(dataset: DatasetLike, project: Optional[str] = None) -> str:
+    """Full name of a dataset given as such or by name; a name alone is of `project`.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    if isinstance(dataset, Dataset):
+        return dataset.name
+    if not isinstance(dataset, str):
+        raise _arguments.wrong("dataset", dataset, "a dataset or its name")
+    return _names.dataset(dataset, project)
 
 
 class Datasets:
@@ -119,6 +138,7 @@ class Datasets:
         units: Optional[Mapping[str, str]] = None,
         derived: Sequence[str] = (),
         bounds: Optional[Mapping[str, Tuple[Optional[float], Optional[float]]]] = None,
+        marginalised: Sequence[str] = (),
         description: str = "",
         request_id: Optional[str] = None,
     ) -> Dataset:
@@ -126,12 +146,13 @@ class Datasets:
 
         Args:
             name: `planck/chain`.
-            theta: (n, d) numbers; or a dict of (n,) columns; or anything like a pandas DataFrame.
+            theta: (n, d) numbers; or a table: a dict of (n,) columns, a frame, a structured array, samples of GetDist.
+                Integers that float64 does not hold, masked entries, complex numbers, dates and texts are refused.
             names: d names of the columns; of a table, the columns to take (default: all).
-            weights: (n,) at least 0; taken from an anesthetic frame if not given.
+            weights: (n,) at least 0; taken from samples of anesthetic or GetDist if not given.
             chain: (n,) whole numbers, the Markov chain of each row; rows keep their order.
             log_likelihood: (n,) natural log, higher is better.
-            log_likelihood_birth: (n,) natural log; -inf for the first live points.
+            log_likelihood_birth: (n,) natural log; -inf, or NaN, for the first live points.
             priors: by parameter: `creamery.Uniform(0, 1)`, "uniform(0,1)", ("normal", 0, 1) or (lower, upper).
             log_evidence: natural-log evidence and its standard error.
             kind: "independent", "mcmc" or "nested_sampling"; default by what is given: nested sampling with
@@ -140,6 +161,8 @@ class Datasets:
             units: units as text, by parameter.
             derived: names of parameters that are computed from the sampled ones.
             bounds: hard bounds by parameter where there is no bounded prior; None for an open side.
+            marginalised: names of sampled parameters of the analysis that are left away. A joint analysis then says
+                when another model left the same nuisance away, and what needs all parameters is refused.
             description: free text.
             request_id: makes a repeat of the same upload safe; chosen at random if not given.
 
@@ -155,23 +178,25 @@ class Datasets:
             ...                        priors={"omegam": "uniform(0.1,0.9)"}, log_evidence=(-12.3, 0.1))
             <Dataset planck/chain: 4000 rows of omegam, sigma8; independent>
         """
-        full = _names.dataset(name)
-        if kind is None and chain is None and log_likelihood_birth is None and _is_run(theta):
+        full = _names.dataset(name, self._transport.project)
+        names = None if names is None else _arguments.names("names", names)
+        if kind is None and chain is None and log_likelihood_birth is None and is_run(theta):
             _warnings.warn_client(
                 f"{type(theta).__name__} are uploaded as independent rows: upload_chains keeps what they are"
             )
-        if weights is None and callable(getattr(theta, "get_weights", None)):
-            weights = theta.get_weights()
+        if weights is None:
+            weights = _arrays.weights_of(theta)
         values, columns = _arrays.table(theta, names)
         _need_columns(columns, names)
-        columns = list(names) if names is not None else columns
+        columns = names if names is not None else columns
         if columns is None:
             raise InvalidArgumentError("names of the columns of theta are missing: give names=[...]")
         rows = _rows(values, weights, chain, log_likelihood, log_likelihood_birth)
-        schema = _schema(columns, rows, priors, log_evidence, kind, labels, units, derived, bounds, description)
+        schema = _schema(columns, rows, priors, log_evidence, kind, labels, units, derived, bounds)
+        _arguments.fill(schema, description=description, marginalised=_marginalised(marginalised, columns))
         parent, dataset_id = _names.split(full)
         own_id = request_id is None
-        request_id = request_id or uuid.uuid4().hex
+        request_id = uuid.uuid4().hex if request_id is None else _arguments.text("request_id", request_id)
         self._transport.make_project(_names.project_id(parent))
         self._transport.call(
             "CreateDataset",
@@ -206,7 +231,8 @@ class Datasets:
             source: root of files of PolyChord, MultiNest, UltraNest, GetDist, MontePython or Cobaya; an HDF5 file of
                 emcee; samples of anesthetic or GetDist, results of dynesty or UltraNest, a sampler of emcee; or the
                 Chains of `read_chains`.
-            parameters: names of the parameters to upload, in order; default: all, derived ones too.
+            parameters: names of the parameters to upload, in order; default: all, derived ones too. The dataset keeps
+                the names of the sampled ones that are left away.
             priors: by parameter, as for `upload`; they go before those that the files state.
             names: names of the parameters, where the source has none.
             burn_in: Markov chains: rows to drop from the start of each chain, or the share of it below 1.
@@ -231,8 +257,14 @@ class Datasets:
         chains = _chains.read_chains(source, names, burn_in=burn_in, log_likelihood=log_likelihood)
         if parameters is not None:
             chains = chains.select(parameters)
-        chosen = {**(chains.priors if stated_priors else {}), **_priors.parse_all(priors or {})}
-        bounds = chains.bounds if stated_priors else {}
+        stated = _arguments.flag("stated_priors", stated_priors)
+        chosen = {**(chains.priors if stated else {}), **_priors.parse_all({} if priors is None else priors)}
+        bounds = chains.bounds if stated else {}
+        unknown = [each for each in more if each not in _FURTHER]
+        if unknown:
+            raise InvalidArgumentError(
+                f"upload_chains has no argument {', '.join(unknown)}; further ones are {', '.join(_FURTHER)}"
+            )
         given: Dict[str, Any] = {
             "weights": chains.weights,
             "chain": chains.chain,
@@ -243,6 +275,7 @@ class Datasets:
             "labels": chains.labels,
             "derived": [each for each in chains.derived if each not in chosen],
             "bounds": {each: pair for each, pair in bounds.items() if each not in chosen},
+            "marginalised": chains.marginalised,
             "description": f"from {chains.source}" if chains.source else "",
         }
         return self.upload(name, chains.theta, list(chains.names), priors=chosen, **{**given, **more})
@@ -279,13 +312,18 @@ class Datasets:
             >>> client.datasets.append("planck/chain", more, weights=w, expected_num_rows=4000).revision
             2
         """
-        full = full_name(dataset)
+        full = full_name(dataset, self._transport.project)
+        if weights is None:
+            weights = _arrays.weights_of(theta)
         if _arrays.is_table(theta):
             wanted = self.get(full).names
             theta, columns = _arrays.table(theta, wanted)
             _need_columns(columns, wanted)
         rows = _rows(_arrays.floats("theta", theta), weights, chain, log_likelihood, log_likelihood_birth)
-        return self._append(full, rows, request_id or uuid.uuid4().hex, expected_num_rows)
+        request_id = uuid.uuid4().hex if request_id is None else _arguments.text("request_id", request_id)
+        if expected_num_rows is not None:
+            expected_num_rows = _arguments.whole("expected_num_rows", expected_num_rows, 0)
+        return self._append(full, rows, request_id, expected_num_rows)
 
     def get(self, name: str) -> Dataset:
         """Describes one dataset.
@@ -297,18 +335,26 @@ class Datasets:
             >>> client.datasets.get("planck/chain").num_rows
             4000
         """
-        return Dataset(
-            self._transport.call("GetDataset", dataset_service_pb2.GetDatasetRequest(name=_names.dataset(name)))
-        )
+        request = dataset_service_pb2.GetDatasetRequest(name=_names.dataset(name, self._transport.project))
+        return Dataset(self._transport.call("GetDataset", request))
 
-    def list(self, project: str) -> List[Dataset]:
-        """The datasets of a project by name.
+    def list(self, project: Optional[str] = None, *, parameter: Optional[str] = None) -> List[Dataset]:
+        """The datasets of a project, or of all projects, by name.
+
+        Args:
+            project: `planck`; None or "-" for all projects.
+            parameter: only datasets with a parameter of this name.
+
+        Raises:
+            NotFoundError: there is no such project.
 
         Example:
-            >>> [dataset.name for dataset in client.datasets.list("planck")]
+            >>> [dataset.name for dataset in client.datasets.list("planck", parameter="omegam")]
             ['projects/planck/datasets/chain']
         """
-        request = dataset_service_pb2.ListDatasetsRequest(parent=f"projects/{_names.project_id(project)}")
+        request = _arguments.message(
+            dataset_service_pb2.ListDatasetsRequest, parent=_names.parent(project), parameter=parameter
+        )
         return [Dataset(proto) for proto in self._transport.pages("ListDatasets", request, "datasets")]
 
     def download(self, dataset: DatasetLike, revision: int = 0) -> Columns:
@@ -329,10 +375,13 @@ class Datasets:
             >>> client.datasets.download("planck/chain")["theta"].shape
             (4000, 2)
         """
-        described = self.get(full_name(dataset))
+        described = self.get(full_name(dataset, self._transport.project))
         # Pinned, so that a stream that breaks goes on with the same rows.
-        pinned = revision or described.proto.revision
-        request = dataset_service_pb2.DownloadRowsRequest(name=described.name, revision=pinned)
+        request = _arguments.message(
+            dataset_service_pb2.DownloadRowsRequest,
+            name=described.name,
+            revision=revision or described.proto.revision,
+        )
         keys = {"theta": "theta", **{field: key for key, field in _FIELDS.items()}}
         found: Dict[str, List[NDArray[Any]]] = {}
         for reply in self._transport.stream("DownloadRows", request, immutable=True):
@@ -352,7 +401,8 @@ class Datasets:
         Example:
             >>> client.datasets.delete("planck/chain")
         """
-        self._transport.call("DeleteDataset", dataset_service_pb2.DeleteDatasetRequest(name=full_name(dataset)))
+        name = full_name(dataset, self._transport.project)
+        self._transport.call("DeleteDataset", dataset_service_pb2.DeleteDatasetRequest(name=name))
 
     def _append(self, full: str, rows: Columns, request_id: str, expected: Optional[int]) -> Dataset:
         return Dataset(self._transport.upload("AppendRows", lambda: _append_requests(full, rows, request_id, expected)))
@@ -365,9 +415,9 @@ class Datasets:
             pass
 
 
-def _is_run(theta: Any) -> bool:
-    """True for nested-sampling and Markov-chain samples of anesthetic, whose rows are not independent."""
-    return bool({"NestedSamples", "MCMCSamples"} & {cls.__name__ for cls in type(theta).__mro__})
+def is_run(theta: Any) -> bool:
+    """True for nested-sampling and Markov-chain samples of anesthetic and GetDist, whose rows are not independent."""
+    return bool({"NestedSamples", "MCMCSamples", "MCSamples"} & {cls.__name__ for cls in type(theta).__mro__})
 
 
 def _need_columns(columns: Optional[List[str]], wanted: Optional[Sequence[str]]) -> None:
@@ -388,7 +438,8 @@ def _rows(theta: NDArray[Any], weights: Any, chain: Any, log_likelihood: Any, lo
     if log_likelihood is not None:
         rows["log_likelihood"] = _arrays.floats("log_likelihood", log_likelihood)
     if log_likelihood_birth is not None:
-        rows["log_likelihood_birth"] = _arrays.floats("log_likelihood_birth", log_likelihood_birth)
+        birth = _arrays.floats("log_likelihood_birth", log_likelihood_birth)
+        rows["log_likelihood_birth"] = np.where(np.isnan(birth), -np.inf, birth)  # of the first live points
     for name, values in rows.items():
         if name != "theta" and values.shape != theta.shape[:1]:
             raise InvalidArgumentError(f"{name} has shape {values.shape}, expected ({len(theta)},) as theta has rows")
@@ -421,17 +472,13 @@ def _schema(
     units: Optional[Mapping[str, str]],
     derived: Sequence[str],
     bounds: Optional[Mapping[str, Tuple[Optional[float], Optional[float]]]],
-    description: str,
 ) -> dataset_pb2.Dataset:
-    if labels is None:
-        labels = {}
-    elif not isinstance(labels, Mapping):
-        if len(labels) != len(names):
-            raise InvalidArgumentError(f"labels has {len(labels)} entries, expected {len(names)}, one for each name")
-        labels = dict(zip(names, labels))
-    units, bounds = units or {}, bounds or {}
-    prior_protos = _priors.mapping_to_proto(priors or {})
-    described = {"priors": prior_protos, "labels": labels, "units": units, "derived": derived, "bounds": bounds}
+    labels = _texts("labels", {} if labels is None else labels, names)
+    units = {} if units is None else _texts("units", units)
+    bounds = {} if bounds is None else {each: _ends(each, pair) for each, pair in _mapped("bounds", bounds).items()}
+    derived = _arguments.names("derived", derived)
+    prior_protos = _priors.mapping_to_proto({} if priors is None else priors)
+    described: Dict[str, Iterable[str]] = {"priors": prior_protos, "labels": labels, "units": units, "derived": derived, "bounds": bounds}
     for what, given in described.items():
         wrong = [name for name in given if name not in names]
         if wrong:
@@ -442,7 +489,6 @@ def _schema(
         has_chain="chain" in rows,
         has_log_likelihood="log_likelihood" in rows,
         has_log_likelihood_birth="log_likelihood_birth" in rows,
-        description=description,
     )
     for name in names:
         parameter = dataset.parameters.add(
@@ -456,8 +502,50 @@ def _schema(
         if upper is not None:
             parameter.upper = upper
     if log_evidence is not None:
-        dataset.log_evidence.value, dataset.log_evidence.error = (float(each) for each in log_evidence)
+        value, error = log_evidence_pair("log_evidence", log_evidence)
+        dataset.log_evidence.value, dataset.log_evidence.error = value, error
     return dataset
+
+
+def log_evidence_pair(what: str, given: Any) -> Tuple[float, float]:
+    """A log-evidence and its error, from an Estimate or a pair.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    if isinstance(given, Estimate):
+        return given.value, given.error
+    value, error = _arguments.pair(what, given, "(log Z, error)")
+    return _arguments.number(what, value), _arguments.number(f"error of {what}", error)
+
+
+def _mapped(what: str, given: Any) -> Dict[str, Any]:
+    return _arguments.mapping(what, given)
+
+
+def _texts(what: str, given: Any, names: Optional[Sequence[str]] = None) -> Dict[str, str]:
+    """Texts by parameter; or, if there are `names`, one for each of them in order."""
+    if names is not None and not isinstance(given, Mapping):
+        listed = _arguments.sequence(what, given, "texts, or a dict by name")
+        if len(listed) != len(names):
+            raise InvalidArgumentError(f"{what} has {len(listed)} entries, expected {len(names)}, one for each name")
+        given = dict(zip(names, listed))
+    return {name: _arguments.text(f"{what}[{name!r}]", each) for name, each in _mapped(what, given).items()}
+
+
+def _ends(name: str, given: Any) -> Tuple[Optional[float], Optional[float]]:
+    what = f"bounds[{name!r}]"
+    ends = _arguments.pair(what, given, "(lower, upper), None for an open side")
+    lower, upper = (None if end is None else _arguments.number(what, end) for end in ends)
+    return lower, upper
+
+
+def _marginalised(given: Any, names: Sequence[str]) -> List[str]:
+    found = _arguments.names("marginalised", given)
+    both = [each for each in found if each in names]
+    if both:
+        raise InvalidArgumentError(f"marginalised has {', '.join(both)}, which theta has too")
+    return found
 
 
 def _row_kind(kind: Optional[str], rows: Columns) -> dataset_pb2.RowKind:
@@ -465,6 +553,6 @@ def _row_kind(kind: Optional[str], rows: Columns) -> dataset_pb2.RowKind:
         if "log_likelihood_birth" in rows:
             return dataset_pb2.NESTED_SAMPLING
         return dataset_pb2.MCMC if "chain" in rows else dataset_pb2.INDEPENDENT
-    if kind.lower() not in _KINDS:
-        raise InvalidArgumentError(f"kind is {kind!r}, expected independent, mcmc or nested_sampling")
+    if not isinstance(kind, str) or kind.lower() not in _KINDS:
+        raise _arguments.wrong("kind", kind, "independent, mcmc or nested_sampling")
     return _KINDS[kind.lower()]

@@ -8,7 +8,7 @@ from typing import Any, Dict, Hashable, Iterator, NamedTuple, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays
+from creamery import _arguments, _arrays
 from creamery._errors import InvalidArgumentError
 from creamery._model_base import ModelBase
 from creamery._transport import Transport
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
             message.columns.extend(points.columns)
         if x is not None:
             context = _arrays.floats("x", x)
-            context = context[np.newaxis] if context.ndim == 1 else context
+            context = context.reshape(1, -1) if context.ndim <= 1 else context
             if context.ndim == 2 and len(context) == len(points.rows) > 1:
                 context = context[start:stop]
             message.x.CopyFrom(_arrays.to_proto(context))
@@ -119,11 +119,30 @@ class DensityCalls(ModelBase):
         self, theta: Any, columns: Optional[Sequence[str]] = None, wanted: Optional[Sequence[str]] = None
     ) -> Points:
         """Points in any form; of a table the columns `wanted`, else the model's parameters."""
+        columns = None if columns is None else _arguments.names("columns", columns)
         if _arrays.is_table(theta):
             names = self.parameters if wanted is None else wanted
             theta, found = _arrays.table(theta, names if columns is None else columns)
-            columns = found if columns is None else columns
+            if columns is not None and found is not None and found != list(columns):
+                missing = [name for name in columns if name not in found]
+                raise InvalidArgumentError(
+                    f"theta has no column {', '.join(missing)}; its columns are {', '.join(found)}"
+                )
+            columns = found
         return Points.of("theta", theta, columns)
+
+    def _hypercube(self, u: Any) -> Points:
+        """Points of the unit hypercube; of a table the columns of the model's parameters, and no others.
+
+        Raises:
+            InvalidArgumentError: not numbers, or other columns.
+        """
+        if _arrays.is_table(u):
+            u, found = _arrays.table(u, self.parameters, "u")
+            if found is None or found != self.parameters:
+                found = found or []
+                raise InvalidArgumentError(f"u has the columns {', '.join(found)}, expected {', '.join(self.parameters)}")
+        return Points.of("u", u)
 
     def _ask_again(self, key: Key, point: Any) -> Optional[Sequence[Any]]:
         """The answers to a question asked before, for one point as a float64 array; None for all else.
@@ -131,7 +150,10 @@ class DensityCalls(ModelBase):
         This is the inner loop of samplers. Between two calls the caches are cold, and every line costs ten times what
         it costs in a loop of its own: there should be few.
         """
-        request = self._point_requests.get(key)
+        try:
+            request = self._point_requests.get(key)
+        except TypeError:  # an option of a wrong type
+            return None
         if request is None or type(point) is not np.ndarray or point.shape != (request.d,):
             return None
         if point.dtype is not _FLOAT64 or request.columns is not None:
@@ -146,7 +168,7 @@ class DensityCalls(ModelBase):
 
     def _ask(self, key: Key, asked: Asked, points: Points, x: Optional[Any] = None) -> Sequence[Any]:
         """The answers, one for each field of `asked`, which is kept under `key` for the next point."""
-        if points.alone and x is None and points.rows.size > 0:
+        if points.alone and x is None and points.rows.size > 0 and _is_hashable(key):
             request = self._point_requests.get(key)
             if request is None or request.d != points.rows.size or request.columns != points.columns:
                 request = PointRequest(asked, self.name, points)
@@ -167,13 +189,21 @@ class DensityCalls(ModelBase):
         return answers
 
 
+def _is_hashable(key: Key) -> bool:
+    """False with an option such as an array without axes, which is a number and cannot be looked up."""
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
+
+
 def precision_code(precision: Optional[str]) -> Any:
     """The enum value of a precision by name.
 
     Raises:
         InvalidArgumentError: it is neither.
     """
-    try:
+    if precision is None or (isinstance(precision, str) and precision in _PRECISIONS):
         return _PRECISIONS[precision]
-    except (KeyError, TypeError):
-        raise InvalidArgumentError(f"precision is {precision!r}, expected 'single' or 'double'") from None
+    raise _arguments.wrong("precision", precision, "'single' or 'double'")

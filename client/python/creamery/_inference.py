@@ -7,7 +7,7 @@ from typing import Any, Iterable, List, Literal, Optional, Sequence, Tuple, Unio
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays, _names, _samples
+from creamery import _arguments, _arrays, _names, _samples
 from creamery._arrays import FloatArray
 from creamery._density_calls import Asked, DensityCalls, Points, precision_code
 from creamery._log_prob_stream import LogProbStream
@@ -124,6 +124,12 @@ class DensityQuestions(DensityCalls):
             ...     total = sum(answer.sum() for answer in answers)
         """
         asked = _log_prob(gradient, prior_fraction, precision)
+        columns = None if columns is None else _arguments.names("columns", columns)
+        if isinstance(blocks, (str, bytes)) or not hasattr(blocks, "__iter__"):
+            raise _arguments.wrong("blocks", blocks, "an iterable of blocks of points")
+        in_flight = _arguments.whole("in_flight", in_flight, 1)
+        return_errors = _arguments.flag("return_errors", return_errors)
+        x = None if x is None else _arrays.floats("x", x)
 
         def points(block: Any) -> Points:
             return self._points(block, columns)
@@ -216,11 +222,11 @@ class DensityQuestions(DensityCalls):
             >>> model.log_likelihood([0.31, 0.81])
             -8.1
         """
-        further = resolve(self._transport, more)
+        further = resolve(self._transport, _arguments.sequence("more", more, "models"))
         union = list(dict.fromkeys(name for each in (self, *further) for name in each.parameters)) if further else None
         options = {
             "more_models": tuple(each.name for each in further),
-            "without_evidence": not evidence,
+            "without_evidence": not _arguments.flag("evidence", evidence),
             "precision": precision_code(precision),
         }
         rows_of_a_request = max(1, _MODELS_TIMES_ROWS // (1 + len(further)))
@@ -255,9 +261,9 @@ class DensityQuestions(DensityCalls):
         key = ("prior_transform", prior_fraction, precision)
         answers = self._ask_again(key, u) if x is None else None
         if answers is None:
-            options = {"prior_fraction": prior_fraction, "precision": precision_code(precision)}
+            options = {"prior_fraction": _arguments.number("prior_fraction", prior_fraction), "precision": precision_code(precision)}
             asked = Asked("PriorTransform", inference_service_pb2.PriorTransformRequest, "u", ("theta",), options)
-            answers = self._ask(key, asked, Points.of("u", u), x)
+            answers = self._ask(key, asked, self._hypercube(u), x)
         theta: FloatArray = answers[0]
         return theta
 
@@ -329,13 +335,15 @@ class DensityQuestions(DensityCalls):
             (1000, 2)
         """
         _samples.check(as_)
-        request = inference_service_pb2.SampleRequest(
-            model=self.name, num_samples=num_samples, log_prob=log_prob, precision=precision_code(precision)
+        request = _arguments.message(
+            inference_service_pb2.SampleRequest,
+            model=self.name,
+            num_samples=num_samples,
+            log_prob=log_prob,
+            precision=precision_code(precision),
+            seed=seed,
+            x=None if x is None else _arrays.to_proto(np.atleast_2d(_arrays.floats("x", x))),
         )
-        if seed is not None:
-            request.seed = seed
-        if x is not None:
-            request.x.CopyFrom(_arrays.to_proto(np.atleast_2d(_arrays.floats("x", x))))
         theta: List[NDArray[Any]] = []
         densities: List[NDArray[Any]] = []
         kinds: List[int] = []
@@ -365,13 +373,20 @@ def resolve(transport: Transport, models: Sequence[ModelLike]) -> List[ModelBase
     Raises:
         NotFoundError: there is no such model.
     """
-    names = [each for each in models if isinstance(each, str)]
-    requests = (model_service_pb2.GetModelVersionRequest(name=_names.version(name)) for name in names)
+    for each in models:
+        if not isinstance(each, (str, ModelBase)):
+            raise _arguments.wrong("models", each, "models or their names")
+    names = [_names.version(each, transport.project) for each in models if isinstance(each, str)]
+    requests = [model_service_pb2.GetModelVersionRequest(name=name) for name in names]
     found = transport.call_each("GetModelVersion", requests)
     return [ModelBase(transport, next(found)) if isinstance(each, str) else each for each in models]
 
 
 def _log_prob(gradient: bool, prior_fraction: float, precision: Optional[str]) -> Asked:
-    fields = ("log_prob", "gradient") if gradient else ("log_prob",)
-    options = {"gradient": gradient, "prior_fraction": prior_fraction, "precision": precision_code(precision)}
+    fields = ("log_prob", "gradient") if _arguments.flag("gradient", gradient) else ("log_prob",)
+    options = {
+        "gradient": bool(gradient),
+        "prior_fraction": _arguments.number("prior_fraction", prior_fraction),
+        "precision": precision_code(precision),
+    }
     return Asked("LogProb", inference_service_pb2.LogProbRequest, "theta", fields, options)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Dict, Generic, Iterator, List, Optional, Tuple
 
-from creamery import _names
+from creamery import _arguments, _names
 from creamery._errors import DeadlineExceededError, UnavailableError
 from creamery._jobs import Job, Result
 from creamery._progress import ArrayDisplay
@@ -115,6 +115,14 @@ class JobArray(Generic[Result]):
             >>> for status in array.watch():
             ...     print(status.counts)
         """
+        timeout = _arguments.seconds("timeout", timeout)
+        interval = _arguments.seconds("interval", interval)
+        patience = _arguments.number("patience", patience)
+        return self._watch(timeout, interval, patience)
+
+    def _watch(
+        self, timeout: Optional[float], interval: Optional[float], patience: float
+    ) -> Iterator[JobArrayStatus]:
         start = heard = time.monotonic()
         last: Optional[Tuple[Any, ...]] = None
         while True:
@@ -154,7 +162,8 @@ class JobArray(Generic[Result]):
         Example:
             >>> models = client.job_array("quasars/5d0a").results(progress=True)
         """
-        with ArrayDisplay(self.name, progress) as display:
+        skip_failed = _arguments.flag("skip_failed", skip_failed)
+        with ArrayDisplay(self.name, _arguments.flag("progress", progress)) as display:
             for status in self.watch(timeout):
                 display.update(status)
         found: List[Any] = []

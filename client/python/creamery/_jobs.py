@@ -8,7 +8,7 @@ from typing import Any, Generic, Iterator, List, Optional, TypeVar, cast
 
 import grpc
 
-from creamery import _answers, _names, _specs
+from creamery import _answers, _arguments, _names, _specs
 from creamery._errors import (
     CreameryError,
     DeadlineExceededError,
@@ -180,6 +180,11 @@ class Job(Generic[Result]):
             >>> for status in job.watch():
             ...     print(status.state, status.progress.fraction)
         """
+        timeout = _arguments.seconds("timeout", timeout)
+        patience = _arguments.number("patience", patience)
+        return self._watch(timeout, patience)
+
+    def _watch(self, timeout: Optional[float], patience: float) -> Iterator[JobStatus]:
         start = heard = time.monotonic()
         while True:
             left = None if timeout is None else timeout - (time.monotonic() - start)
@@ -223,6 +228,7 @@ class Job(Generic[Result]):
         Example:
             >>> model = client.job("planck/4f1c").result(progress=True)
         """
+        timeout, progress = _arguments.seconds("timeout", timeout), _arguments.flag("progress", progress)
         if not self._ended():
             with ProgressDisplay(self._subject(), progress) as display:
                 for status in self.watch(timeout):
@@ -266,7 +272,7 @@ class Jobs:
             >>> client.jobs.get("planck/4f1c").state
             'RUNNING'
         """
-        request: Any = job_service_pb2.GetJobRequest(name=_names.job(name))
+        request: Any = job_service_pb2.GetJobRequest(name=_names.job(name, self._transport.project))
         return Job(self._transport, self._transport.call("GetJob", request))
 
     def list(self, project: str) -> List[Job[Any]]:

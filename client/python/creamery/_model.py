@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from pathlib import Path
-from typing import List, Optional, Union
+from typing import Any, List, Optional, Sequence, Union
 
-from creamery import _names, _specs
-from creamery._errors import DataLossError
+import numpy as np
+
+from creamery import _arguments, _chain_rows, _check, _corner, _names, _specs
+from creamery._chain_rows import ChainLike
+from creamery._errors import DataLossError, InvalidArgumentError
 from creamery._inference import DensityQuestions
 from creamery._proposal import Proposal
 from creamery._statistics import StatisticsQuestions
 from creamery._training import Training
 from creamery._transport import Transport
+from creamery._warnings import CreameryWarning
 from creamery.v1 import model_service_pb2
 
 
@@ -60,6 +65,103 @@ class Model(DensityQuestions, StatisticsQuestions):
         """
         return Proposal(self, fallback)
 
+    def check(
+        self,
+        chain: Optional[ChainLike] = None,
+        *,
+        num_samples: int = 20_000,
+        seed: int = 0,
+    ) -> _check.FitReport:
+        """How well the density fits the rows of a chain: 1-d quantiles, correlations, a classifier two-sample test.
+
+        Args:
+            chain: a dataset or its name; Chains, or what `read_chains` takes; or a table with the parameters. Default:
+                the dataset that the version was trained on, at its revision.
+            num_samples: draws of the density that the rows are compared with.
+            seed: of the draws and of the classifier.
+
+        Returns:
+            Differences with their standard errors, and where the density is off; prints itself.
+
+        Raises:
+            NotFoundError: the dataset is gone.
+            InvalidArgumentError: the chain lacks a parameter of the model, or has fewer than 20 effective rows.
+
+        Example:
+            >>> report = model.check()
+            >>> report.ok, report.off
+            (True, [])
+        """
+        seed = _arguments.whole("seed", seed, 0)
+        rows = _chain_rows.of(self, chain)
+        draws = self.sample(_arguments.whole("num_samples", num_samples, 100), seed=seed)
+        with warnings.catch_warnings():  # that some rows lie outside is in the report
+            warnings.simplefilter("ignore", CreameryWarning)
+            outside = np.isneginf(self.log_prob(rows.theta))
+        share = float(rows.weights[outside].sum() / rows.weights.sum())
+        return _check.report(
+            self.parameters,
+            rows.theta,
+            rows.weights,
+            rows.chain,
+            rows.in_order,
+            draws,
+            seed,
+            model_version=_names.short(self.name),
+            source=rows.source,
+            share_outside=share,
+        )
+
+    def corner(
+        self,
+        chain: Optional[ChainLike] = None,
+        *,
+        parameters: Optional[Sequence[str]] = None,
+        num_samples: int = 10_000,
+        seed: int = 0,
+        package: Optional[str] = None,
+        path: Optional[Union[str, Path]] = None,
+    ) -> Any:
+        """A corner plot of the density, with the rows of a chain behind it if one is given.
+
+        Args:
+            chain: as for `check`; default: none.
+            parameters: those to show, in order; default: all.
+            num_samples: draws of the density.
+            seed: of the draws.
+            package: "getdist" or "anesthetic"; default: the first of them that is installed.
+            path: file that the figure is written to, in the format of its ending.
+
+        Returns:
+            The figure of matplotlib.
+
+        Raises:
+            ImportError: neither package is installed; the message says what installs one.
+            InvalidArgumentError: an unknown parameter or package.
+
+        Example:
+            >>> model.corner(chain="planck/chain", path="corner.pdf")
+        """
+        names = self.parameters if parameters is None else _arguments.names("parameters", parameters)
+        wrong = [name for name in names if name not in self.parameters]
+        if wrong or not names:
+            given = ", ".join(wrong) or "none"
+            raise InvalidArgumentError(f"no parameter {given}; the model has {', '.join(self.parameters)}")
+        path = None if path is None else _arguments.path("path", path)
+        count = _arguments.whole("num_samples", num_samples, 10)
+        with_ = _corner.package(package)
+        index = [self.parameters.index(name) for name in names]
+        layers: List[_corner.Layer] = []
+        if chain is not None:
+            rows = _chain_rows.of(self, chain)
+            layers.append((rows.source, np.ascontiguousarray(rows.theta[:, index]), rows.weights))
+        draws = self.sample(count, seed=_arguments.whole("seed", seed, 0))
+        layers.append((_names.short(self.name), np.ascontiguousarray(draws[:, index]), None))
+        figure = _corner.draw(layers, [self.proto.signature.parameters[i] for i in index], with_)
+        if path is not None:
+            figure.savefig(path, bbox_inches="tight")
+        return figure
+
     # Where it stands.
 
     def versions(self) -> List[Model]:
@@ -92,8 +194,12 @@ class Model(DensityQuestions, StatisticsQuestions):
         Example:
             >>> model.set_alias("production")
         """
-        request = model_service_pb2.SetAliasRequest(
-            name=_names.model_of(self.name), alias=alias, version=self.version, expected_version=expected_version
+        request = _arguments.message(
+            model_service_pb2.SetAliasRequest,
+            name=_names.model_of(self.name),
+            alias=alias,
+            version=self.version,
+            expected_version=expected_version,
         )
         self._transport.call("SetAlias", request)
 
@@ -121,7 +227,7 @@ class Model(DensityQuestions, StatisticsQuestions):
             >>> model.export("cosmo.safetensors")
             PosixPath('cosmo.safetensors')
         """
-        path = Path(path)
+        path = _arguments.path("path", path)
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         digest = hashlib.sha256()
         try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
-from creamery import _names, _priors, _samples, _warnings
-from creamery._errors import InvalidArgumentError
+from creamery import _arguments, _names, _priors, _samples, _warnings
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, model_pb2
 
@@ -79,19 +78,30 @@ class ModelBase:
 PriorChoice = Union[ModelBase, str, Mapping[str, _priors.PriorLike]]
 
 
-def fill_prior(message: Any, prior: Optional[PriorChoice]) -> None:
+def version_name(transport: Transport, what: str, model: Any) -> str:
+    """Full name of a model given as such or by name.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    if isinstance(model, ModelBase):
+        return model.name
+    if not isinstance(model, str):
+        raise _arguments.wrong(what, model, "a model or its name")
+    return _names.version(model, transport.project)
+
+
+def fill_prior(transport: Transport, message: Any, prior: Optional[PriorChoice]) -> None:
     """Writes a choice of prior into the field `prior` of a request; nothing for None.
 
     Raises:
         InvalidArgumentError: it is neither a model, its name nor a dict of priors.
     """
-    if isinstance(prior, ModelBase):
-        message.prior.model = prior.name
-    elif isinstance(prior, str):
-        message.prior.model = _names.version(prior)
+    if isinstance(prior, (ModelBase, str)):
+        message.prior.model = version_name(transport, "prior", prior)
     elif isinstance(prior, Mapping):
         message.prior.analytic.SetInParent()
         for name, each in _priors.mapping_to_proto(prior).items():
             message.prior.analytic.priors[name].CopyFrom(each)
     elif prior is not None:
-        raise InvalidArgumentError(f"prior is {prior!r}, expected a model, its name or a dict of priors")
+        raise _arguments.wrong("prior", prior, "a model, its name or a dict of priors")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Union
 
-from creamery import _names
+from creamery import _arguments, _names
 from creamery._model import Model
 from creamery._transport import Transport
 from creamery.v1 import model_pb2, model_service_pb2
@@ -52,17 +52,39 @@ class Models:
             >>> client.models.get("planck/cosmo").aliases
             {'production': 3}
         """
-        request = model_service_pb2.GetModelRequest(name=_names.model(name))
+        request = model_service_pb2.GetModelRequest(name=_names.model(name, self._transport.project))
         return _summary(self._transport.call("GetModel", request))
 
-    def list(self, project: str) -> List[ModelSummary]:
-        """The models of a project by name.
+    def list(
+        self,
+        project: Optional[str] = None,
+        *,
+        parameter: Optional[str] = None,
+        family: Optional[str] = None,
+        labels: Optional[Mapping[str, str]] = None,
+    ) -> List[ModelSummary]:
+        """The models of a project, or of all projects, by name.
+
+        Args:
+            project: `planck`; None or "-" for all projects.
+            parameter: only models whose latest version has a parameter of this name.
+            family: only models whose latest version is of this family, such as "maf".
+            labels: only models that carry all of these labels.
+
+        Raises:
+            NotFoundError: there is no such project.
 
         Example:
-            >>> [model.name for model in client.models.list("planck")]
+            >>> [model.name for model in client.models.list("planck", parameter="omegam", labels={"paper": "final"})]
             ['projects/planck/models/cosmo']
         """
-        request = model_service_pb2.ListModelsRequest(parent=f"projects/{_names.project_id(project)}")
+        request = _arguments.message(
+            model_service_pb2.ListModelsRequest,
+            parent=_names.parent(project),
+            parameter=parameter,
+            family=None if family is None else _arguments.text("family", family).lower(),
+            labels=labels,
+        )
         return [_summary(proto) for proto in self._transport.pages("ListModels", request, "models")]
 
     def versions(self, name: str) -> List[Model]:
@@ -72,7 +94,7 @@ class Models:
             >>> [version.version for version in client.models.versions("planck/cosmo")]
             [2, 1]
         """
-        request = model_service_pb2.ListVersionsRequest(parent=_names.model(name))
+        request = model_service_pb2.ListVersionsRequest(parent=_names.model(name, self._transport.project))
         return [Model(self._transport, each) for each in self._transport.pages("ListVersions", request, "versions")]
 
     def set_alias(self, name: str, alias: str, version: int, expected_version: Optional[int] = None) -> ModelSummary:
@@ -92,8 +114,11 @@ class Models:
             >>> client.models.set_alias("planck/cosmo", "production", 3).aliases
             {'production': 3}
         """
-        request = model_service_pb2.SetAliasRequest(
-            name=_names.model(name), alias=alias, version=version, expected_version=expected_version
+        request = _arguments.message(
+            model_service_pb2.SetAliasRequest,
+            name=_names.model(name, self._transport.project), alias=alias,
+            version=version,
+            expected_version=expected_version,
         )
         return _summary(self._transport.call("SetAlias", request))
 
@@ -113,7 +138,8 @@ class Models:
             >>> client.models.update_labels("planck/cosmo", {"paper": "2407.12345"}).labels
             {'paper': '2407.12345'}
         """
-        request = model_service_pb2.UpdateLabelsRequest(name=_names.model(name), labels=labels)
+        request = model_service_pb2.UpdateLabelsRequest(name=_names.model(name, self._transport.project))
+        _arguments.fill(request, labels=_arguments.mapping("labels", labels))
         return _summary(self._transport.call("UpdateLabels", request))
 
     def delete_version(self, name: str) -> None:
@@ -125,7 +151,7 @@ class Models:
         Example:
             >>> client.models.delete_version("planck/cosmo@1")
         """
-        self._transport.call("DeleteVersion", model_service_pb2.DeleteVersionRequest(name=_names.version(name)))
+        self._transport.call("DeleteVersion", model_service_pb2.DeleteVersionRequest(name=_names.version(name, self._transport.project)))
 
     def export(self, name: str, path: Union[str, Path]) -> Path:
         """Writes the artifact of a version to a file; see `Model.export`.
@@ -134,7 +160,7 @@ class Models:
             >>> client.models.export("planck/cosmo@production", "cosmo.safetensors")
             PosixPath('cosmo.safetensors')
         """
-        return Model.open(self._transport, _names.version(name)).export(path)
+        return Model.open(self._transport, _names.version(name, self._transport.project)).export(path)
 
     def import_(self, name: str, path: Union[str, Path], request_id: Optional[str] = None) -> Model:
         """Stores an artifact as the next version of a model, made if it does not exist.
@@ -154,7 +180,8 @@ class Models:
             >>> client.models.import_("planck/cosmo", "cosmo.safetensors").version
             4
         """
-        parent, path, request_id = _names.model(name), Path(path), request_id or uuid.uuid4().hex
+        parent, path = _names.model(name, self._transport.project), _arguments.path("path", path)
+        request_id = uuid.uuid4().hex if request_id is None else _arguments.text("request_id", request_id)
 
         def requests() -> Iterator[model_service_pb2.ImportVersionRequest]:
             yield model_service_pb2.ImportVersionRequest(parent=parent, request_id=request_id)

@@ -3,74 +3,97 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn, Tuple
+from typing import NoReturn, Optional, Tuple
 
-from creamery._errors import InvalidArgumentError
+from creamery import _arguments
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _TYPED = re.compile(rf"({_ID})/({_ID})(?:@({_ID}))?")
 
 
-def _fail(given: str, expected: str) -> NoReturn:
-    raise InvalidArgumentError(f"name is {given!r}, expected {expected}")
+def _fail(given: object, expected: str) -> NoReturn:
+    raise _arguments.wrong("name", given, expected)
 
 
 def project_id(name: str) -> str:
-    """`planck` or `projects/planck` to `planck`."""
-    found = re.fullmatch(rf"(?:projects/)?({_ID})", name)
+    """`planck` or `projects/planck` to `planck`.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    found = re.fullmatch(rf"(?:projects/)?({_ID})", name) if isinstance(name, str) else None
     if found is None:
         _fail(name, "PROJECT or projects/PROJECT")
     return found.group(1)
 
 
-def _resource(name: str, collection: str, what: str) -> str:
+def parent(project: Optional[str]) -> str:
+    """`projects/planck` of a project as typed; `projects/-`, all of them, of None and of "-".
+
+    Raises:
+        InvalidArgumentError: it is no project.
+    """
+    every = project is None or (isinstance(project, str) and project == "-")
+    return "projects/-" if every else f"projects/{project_id(project or '')}"
+
+
+def _resource(name: str, collection: str, what: str, project: Optional[str]) -> str:
+    if not isinstance(name, str):
+        _fail(name, f"PROJECT/{what} or projects/PROJECT/{collection}/{what}")
     full = re.fullmatch(rf"projects/{_ID}/{collection}/{_ID}", name)
     if full is not None:
         return name
-    typed = _TYPED.fullmatch(name)
+    typed = _TYPED.fullmatch(name if project is None or "/" in name else f"{project}/{name}")
     if typed is None or typed.group(3) is not None:
         _fail(name, f"PROJECT/{what} or projects/PROJECT/{collection}/{what}")
     return f"projects/{typed.group(1)}/{collection}/{typed.group(2)}"
 
 
-def dataset(name: str) -> str:
-    """`planck/chain` to `projects/planck/datasets/chain`; a full name stays.
+def dataset(name: str, project: Optional[str] = None) -> str:
+    """`planck/chain` to `projects/planck/datasets/chain`; a full name stays; `chain` alone is of `project`.
 
     Raises:
         InvalidArgumentError: it is neither.
     """
-    return _resource(name, "datasets", "DATASET")
+    return _resource(name, "datasets", "DATASET", project)
 
 
-def job(name: str) -> str:
-    """`planck/4f1c` to `projects/planck/jobs/4f1c`; a full name stays.
-
-    Raises:
-        InvalidArgumentError: it is neither.
-    """
-    return _resource(name, "jobs", "JOB")
-
-
-def model(name: str) -> str:
-    """`planck/cosmo` to `projects/planck/models/cosmo`; a full name stays. A version is an error.
+def job(name: str, project: Optional[str] = None) -> str:
+    """`planck/4f1c` to `projects/planck/jobs/4f1c`; a full name stays; `4f1c` alone is of `project`.
 
     Raises:
         InvalidArgumentError: it is neither.
     """
-    return _resource(name, "models", "MODEL")
+    return _resource(name, "jobs", "JOB", project)
 
 
-def version(name: str) -> str:
+def model(name: str, project: Optional[str] = None) -> str:
+    """`planck/cosmo` to `projects/planck/models/cosmo`; a full name stays; `cosmo` alone is of `project`.
+
+    A version is an error.
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    return _resource(name, "models", "MODEL", project)
+
+
+def version(name: str, project: Optional[str] = None) -> str:
     """`planck/cosmo@3` to `projects/planck/models/cosmo/versions/3`; without a version, the model's name (its latest).
+
+    `cosmo@3` alone is of `project`.
 
     Raises:
         InvalidArgumentError: it is neither of the two forms.
     """
+    expected = "PROJECT/MODEL, PROJECT/MODEL@VERSION or projects/PROJECT/models/MODEL/versions/VERSION"
+    if not isinstance(name, str):
+        _fail(name, expected)
     if re.fullmatch(rf"projects/{_ID}/models/{_ID}(?:/versions/{_ID})?", name) is not None:
         return name
-    typed = _TYPED.fullmatch(name)
+    typed = _TYPED.fullmatch(name if project is None or "/" in name else f"{project}/{name}")
     if typed is None:
-        _fail(name, "PROJECT/MODEL, PROJECT/MODEL@VERSION or projects/PROJECT/models/MODEL/versions/VERSION")
+        _fail(name, expected)
     base = f"projects/{typed.group(1)}/models/{typed.group(2)}"
     reference = typed.group(3)
     return base if reference in (None, "latest") else f"{base}/versions/{reference}"

@@ -10,8 +10,16 @@ from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from creamery import _arguments
 from creamery._errors import InvalidArgumentError
 from creamery.v1 import dataset_pb2
+
+
+def _numbers(prior: Any, *fields: str) -> None:
+    """Makes the fields of a prior floats."""
+    for field in fields:
+        value = _arguments.number(f"{field} of {type(prior).__name__}", getattr(prior, field))
+        object.__setattr__(prior, field, value)
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,9 @@ class Uniform:
     lower: float
     upper: float
 
+    def __post_init__(self) -> None:
+        _numbers(self, "lower", "upper")
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -39,6 +50,9 @@ class Normal:
     mean: float
     stddev: float
 
+    def __post_init__(self) -> None:
+        _numbers(self, "mean", "stddev")
+
 
 @dataclass(frozen=True)
 class LogUniform:
@@ -51,6 +65,9 @@ class LogUniform:
 
     lower: float
     upper: float
+
+    def __post_init__(self) -> None:
+        _numbers(self, "lower", "upper")
 
 
 Prior = Union[Uniform, Normal, LogUniform]
@@ -70,10 +87,10 @@ def _make(kind: str, first: Any, second: Any, given: Any) -> Prior:
     cls = _KINDS.get(kind.lower().replace("_", ""))
     try:
         if cls is not None:
-            return cls(float(first), float(second))
-    except (TypeError, ValueError):
+            return cls(*(float(each) if isinstance(each, str) else each for each in (first, second)))
+    except ValueError:
         pass
-    raise InvalidArgumentError(f"prior is {given!r}, expected {_EXPECTED}")
+    raise _arguments.wrong("prior", given, _EXPECTED)
 
 
 def parse(given: PriorLike) -> Prior:
@@ -102,7 +119,7 @@ def parse(given: PriorLike) -> Prior:
             return _make("uniform", given[0], given[1], given)
         if len(given) == 3 and isinstance(given[0], str):
             return _make(given[0], given[1], given[2], given)
-    raise InvalidArgumentError(f"prior is {given!r}, expected {_EXPECTED}")
+    raise _arguments.wrong("prior", given, _EXPECTED)
 
 
 def to_proto(given: PriorLike) -> dataset_pb2.Prior:
@@ -138,7 +155,7 @@ def parse_all(priors: Mapping[str, PriorLike]) -> Dict[str, Prior]:
         InvalidArgumentError: a prior cannot be read.
     """
     parsed = {}
-    for name, prior in priors.items():
+    for name, prior in _arguments.mapping("priors", priors).items():
         try:
             parsed[name] = parse(prior)
         except InvalidArgumentError as error:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays, _names, _priors
+from creamery import _arguments, _arrays, _names, _priors
 from creamery._arrays import FloatArray
 from creamery._errors import FailedPreconditionError, InvalidArgumentError
 from creamery._inference import DensityQuestions
@@ -47,13 +47,14 @@ class Proposal:
     """
 
     def __init__(self, model: DensityQuestions, fallback: float = 0.1) -> None:
-        if not 0.0 < fallback < 1.0:
+        share = _arguments.number("fallback", fallback)
+        if not 0.0 < share < 1.0:
             raise InvalidArgumentError(
                 f"fallback is {fallback!r}, expected a share of the prior between 0 and 1, both excluded: without it "
                 "the evidence of a run may be wrong without a sign of it"
             )
         self._model = _Quiet(model._transport, model.proto)
-        self.fallback = float(fallback)
+        self.fallback = share
         missing = [name for name in model.parameters if name not in model.priors]
         if missing:
             raise FailedPreconditionError(
@@ -74,7 +75,7 @@ class Proposal:
         Returns:
             (n, d) or (d,) float64, in the model's order.
         """
-        inside = np.clip(_arrays.floats("u", u), _INSIDE, 1.0 - _INSIDE)
+        inside = np.clip(self._model._hypercube(u).rows if _arrays.is_table(u) else _arrays.floats("u", u), _INSIDE, 1.0 - _INSIDE)
         theta = self._model.prior_transform(inside, prior_fraction=self.fallback)
         self._fetch(theta.reshape(-1, theta.shape[-1]))
         return theta
@@ -88,7 +89,14 @@ class Proposal:
         Returns:
             (n,) float64, or a float for one point; -inf outside the prior.
         """
-        points = np.ascontiguousarray(theta, dtype=np.float64)
+        points, names = _arrays.table(theta, self._model.parameters)
+        if names is not None and names != self._model.parameters:
+            raise InvalidArgumentError(
+                f"theta has the columns {', '.join(names)}, expected {', '.join(self._model.parameters)}"
+            )
+        points = np.ascontiguousarray(points, dtype=np.float64)
+        if points.ndim == 0 or points.ndim > 2 or points.shape[-1] != len(self._model.parameters):
+            raise InvalidArgumentError(f"theta has shape {points.shape}, expected (n, {len(self._model.parameters)})")
         rows = points.reshape(-1, points.shape[-1])
         keys = [row.tobytes() for row in rows]
         with self._lock:
@@ -126,6 +134,8 @@ class Proposal:
         Example:
             >>> dynesty.NestedSampler(proposal.wrap(log_l), proposal.prior_transform, ndim=2)
         """
+
+        _arguments.function("log_l", log_l)
 
         def corrected(theta: Any) -> Any:
             return self.log_likelihood(theta, log_l)

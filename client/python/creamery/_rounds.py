@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arrays
+from creamery import _arguments, _arrays
 from creamery._arrays import FloatArray
 from creamery._errors import AbortedError, InvalidArgumentError
 
@@ -131,7 +131,7 @@ def _evaluate(values: Values, theta: FloatArray, log_likelihood: LogLikelihood, 
     """Adds the values of a round; what is done when the function raises is kept."""
     first = len(values.log_likelihood)
     if vectorized:
-        answer = np.asarray(log_likelihood(theta), dtype=np.float64)
+        answer = _arrays.floats("the log-likelihood", log_likelihood(theta)).astype(np.float64)
         if answer.shape != (len(theta),):
             raise InvalidArgumentError(
                 f"the log-likelihood has shape {answer.shape} for theta of shape {theta.shape}, "
@@ -156,7 +156,7 @@ def _evaluate(values: Values, theta: FloatArray, log_likelihood: LogLikelihood, 
 
     try:
         for i, point in enumerate(theta):
-            value = float(log_likelihood(point))
+            value = _value(log_likelihood(point))
             _refuse_nan(np.array([value]), theta[i : i + 1], first + i)
             done.append(value)
             if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
@@ -172,13 +172,20 @@ def _evaluate_in_pool(values: Values, theta: FloatArray, log_likelihood: LogLike
     while start < len(theta):
         piece = theta[start : start + size]
         began = time.monotonic()
-        answer = np.array([float(each) for each in pool.map(log_likelihood, list(piece))])
+        answer = np.array([_value(each) for each in pool.map(log_likelihood, list(piece))])
         _refuse_nan(answer, piece, len(values.log_likelihood))
         values.add(piece, answer)
         values.keep()
         start += len(piece)
         rate = len(piece) / max(1e-3, time.monotonic() - began)
         size = max(_POOL_SLICE, int(rate * _SECONDS_BETWEEN_SAVES))
+
+
+def _value(answer: Any) -> float:
+    """The log-likelihood of one point; an array with one element counts."""
+    if isinstance(answer, np.ndarray) and answer.size == 1:
+        answer = answer.reshape(())
+    return _arguments.number("the log-likelihood of a point", answer)
 
 
 def _refuse_nan(values: FloatArray, theta: FloatArray, first: int) -> None:

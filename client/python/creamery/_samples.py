@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery._errors import InvalidArgumentError
+from creamery import _arguments
 from creamery.v1 import dataset_pb2
 
 FORMATS = ("anesthetic", "getdist", "pandas")
@@ -16,8 +16,8 @@ FORMATS = ("anesthetic", "getdist", "pandas")
 
 def check(as_: Optional[str]) -> None:
     """Raises InvalidArgumentError unless `as_` is None or a format that convert() knows."""
-    if as_ is not None and as_ not in FORMATS:
-        raise InvalidArgumentError(f"as_ is {as_!r}, expected one of {', '.join(FORMATS)} or None")
+    if as_ is not None and (not isinstance(as_, str) or as_ not in FORMATS):
+        raise _arguments.wrong("as_", as_, f"one of {', '.join(FORMATS)} or None")
 
 
 def need(package: str) -> Any:

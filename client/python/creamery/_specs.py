@@ -6,10 +6,11 @@ A family added to the `oneof` there is a class here after the next build, with i
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar, Dict, List, Mapping, Type
+from typing import Any, ClassVar, Dict, List, Type
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from creamery import _arguments
 from creamery._errors import InvalidArgumentError, UnknownOptionError
 from creamery.v1 import estimator_spec_pb2
 
@@ -45,7 +46,7 @@ def _parameter_map(name: str, value: Any) -> int:
     values = estimator_spec_pb2.ParameterMap
     if isinstance(value, str) and value.upper() in values.keys():
         return int(values.Value(value.upper()))
-    if isinstance(value, int) and value in values.values():
+    if isinstance(value, int) and not isinstance(value, bool) and value in values.values():
         return value
     known = ", ".join(key.lower() for key, number in values.items() if number != 0)
     raise InvalidArgumentError(f"parameter_maps[{name!r}] is {value!r}, expected one of {known}")
@@ -92,9 +93,7 @@ class EstimatorSpec:
 
     def _set(self, name: str, value: Any) -> None:
         if name == _MAPS:
-            if not isinstance(value, Mapping):
-                raise InvalidArgumentError(f"{_MAPS} is {value!r}, expected a dict of parameter name to map")
-            for parameter, chosen in value.items():
+            for parameter, chosen in _arguments.mapping(_MAPS, value).items():
                 self._proto.parameter_maps[parameter] = _parameter_map(parameter, chosen)
             return
         family = getattr(self._proto, self.family)
@@ -104,13 +103,14 @@ class EstimatorSpec:
             if name == "blocks":  # lists of names are joined as the server splits them
                 value = [each if isinstance(each, str) else " ".join(each) for each in value]
             if _is_repeated(field):
-                if isinstance(value, str):
-                    raise TypeError("it is one text")
-                getattr(target, name).extend(value)
+                listed = _arguments.sequence(name, value, "values")
+                getattr(target, name).extend(_arguments.scalar(name, field, each) for each in listed)
             elif field.enum_type is not None and isinstance(value, str):
                 setattr(target, name, field.enum_type.values_by_name[value.upper()].number)
+            elif field.message_type is not None:
+                getattr(target, name).CopyFrom(value)
             else:
-                setattr(target, name, value)
+                setattr(target, name, _arguments.scalar(name, field, value))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidArgumentError(
                 f"{type(self).__name__} option {name} is {value!r}, expected {_type_name(field)}: {error}"

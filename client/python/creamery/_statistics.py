@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Mapping, Optional, Union, overlo
 
 import numpy as np
 
-from creamery import _answers, _names, _priors, _rounds
+from creamery import _answers, _arguments, _arrays, _names, _priors, _rounds
 from creamery._errors import InvalidArgumentError
 from creamery._estimate import Estimate
 from creamery._inference import resolve
@@ -67,9 +67,11 @@ class StatisticsQuestions(ModelBase):
             >>> model.kl()
             5.59 ± 0.06 nats
         """
-        request = statistics_service_pb2.MarginalKLRequest(model=self.name, seed=seed, num_samples=num_samples)
-        fill_prior(request, prior)
-        if as_job:
+        request = _arguments.message(
+            statistics_service_pb2.MarginalKLRequest, model=self.name, seed=seed, num_samples=num_samples
+        )
+        fill_prior(self._transport, request, prior)
+        if _arguments.flag("as_job", as_job):
             return submit(self._transport, self.name, job_pb2.StatisticsJob(marginal_kl=request))
         return _answers.marginal_kl(self._transport.call("MarginalKL", request))
 
@@ -116,9 +118,11 @@ class StatisticsQuestions(ModelBase):
             >>> model.dimensionality()
             1.98 ± 0.05
         """
-        request = statistics_service_pb2.ModelDimensionalityRequest(model=self.name, seed=seed, num_samples=num_samples)
-        fill_prior(request, prior)
-        if as_job:
+        request = _arguments.message(
+            statistics_service_pb2.ModelDimensionalityRequest, model=self.name, seed=seed, num_samples=num_samples
+        )
+        fill_prior(self._transport, request, prior)
+        if _arguments.flag("as_job", as_job):
             return submit(self._transport, self.name, job_pb2.StatisticsJob(model_dimensionality=request))
         return _answers.dimensionality(self._transport.call("ModelDimensionality", request))
 
@@ -171,8 +175,10 @@ class StatisticsQuestions(ModelBase):
             -8.07 ± 0.02 nats
         """
         prior = self._pinned(prior)
-        request = statistics_service_pb2.EvidenceRequest(model=self.name, seed=seed)
-        fill_prior(request, prior)
+        request = _arguments.message(statistics_service_pb2.EvidenceRequest, model=self.name, seed=seed)
+        fill_prior(self._transport, request, prior)
+        as_job, vectorized = _arguments.flag("as_job", as_job), _arguments.flag("vectorized", vectorized)
+        path = None if path is None else _arguments.path("path", path)
         rounds = {
             "target_effective_size": target_effective_size,
             "max_points": max_points,
@@ -186,21 +192,22 @@ class StatisticsQuestions(ModelBase):
             if unused or log_likelihood is not None or path is not None:
                 raise InvalidArgumentError(f"{', '.join(unused) or 'values or a path'}: of importance sampling only")
             request.harmonic_mean.SetInParent()
-            if temperature is not None:
-                request.harmonic_mean.temperature = temperature
+            _arguments.fill(request.harmonic_mean, temperature=temperature)
             if as_job:
                 return submit(self._transport, self.name, job_pb2.StatisticsJob(evidence=request))
             return _answers.evidence(self._transport.call("Evidence", request), "harmonic mean")
+        if not callable(method):
+            raise _arguments.wrong("method", method, "'harmonic' or a function of one point")
         if as_job or temperature is not None:
             raise InvalidArgumentError(
                 "as_job and temperature are of the harmonic mean only: here values come from you"
             )
         sampling = request.importance_sampling
         sampling.SetInParent()
-        for name, value in rounds.items():
-            if value is not None:
-                setattr(sampling, name, value)
-        values = self._values("evidence", seed, prior, {"prior_fraction": prior_fraction}, log_likelihood, path)
+        _arguments.fill(sampling, **rounds)
+        seed = None if seed is None else int(request.seed)
+        share = None if prior_fraction is None else float(prior_fraction)
+        values = self._values("evidence", seed, prior, {"prior_fraction": share}, log_likelihood, path)
 
         def ask(known: Any, size: Optional[int]) -> Any:
             if values.question["seed"] is not None:
@@ -260,7 +267,11 @@ class StatisticsQuestions(ModelBase):
             (512.3, 0.31)
         """
         prior = self._pinned(prior)
-        request = statistics_service_pb2.ReweightRequest(
+        function = _arguments.function("log_likelihood_function", log_likelihood_function)
+        vectorized = _arguments.flag("vectorized", vectorized)
+        path = None if path is None else _arguments.path("path", path)
+        request = _arguments.message(
+            statistics_service_pb2.ReweightRequest,
             model=self.name,
             seed=seed,
             target_effective_size=target_effective_size,
@@ -268,8 +279,10 @@ class StatisticsQuestions(ModelBase):
             round_size=round_size,
             chain_points=chain_points,
         )
-        fill_prior(request, prior)
-        values = self._values("reweight", seed, prior, {"chain_points": chain_points}, log_likelihood, path)
+        fill_prior(self._transport, request, prior)
+        seed = None if seed is None else int(request.seed)
+        points = None if chain_points is None else int(request.chain_points)
+        values = self._values("reweight", seed, prior, {"chain_points": points}, log_likelihood, path)
 
         def ask(known: Any, size: Optional[int]) -> Any:
             if values.question["seed"] is not None:
@@ -281,7 +294,7 @@ class StatisticsQuestions(ModelBase):
                 asked.round_size = size
             return self._transport.call("Reweight", asked)
 
-        reply = _rounds.run(values, ask, log_likelihood_function, vectorized, pool)
+        reply = _rounds.run(values, ask, function, vectorized, pool)
         kinds = self._warn(reply.warnings)
         return Reweighted.of_reply(reply, values, self._parameter_protos, kinds)
 
@@ -298,10 +311,15 @@ class StatisticsQuestions(ModelBase):
             chosen = {name: repr(_priors.parse(each)) for name, each in chosen.items()}
         question = {"statistic": what, "model": self.name, "seed": seed, "prior": chosen, **options}
         values = _rounds.Values(question, path)
-        if given is not None and len(given) > len(values.log_likelihood):
+        if given is None:
+            return values
+        known = _arrays.floats("log_likelihood", given)
+        if known.ndim != 1:
+            raise InvalidArgumentError(f"log_likelihood has shape {known.shape}, expected (n,)")
+        if len(known) > len(values.log_likelihood):
             if seed is None:
                 raise InvalidArgumentError("log_likelihood is given without the seed of its points: give seed too")
-            values.log_likelihood = np.asarray(given, dtype=np.float64)
+            values.log_likelihood = known.astype(np.float64)
         return values
 
 

@@ -117,8 +117,10 @@ class Transport:
         tls_ca: Optional[Union[str, Path]] = None,
         timeout: Optional[float] = 300.0,
         patience: float = 60.0,
+        project: Optional[str] = None,
     ) -> None:
         self.address = address
+        self.project = project  # of names without one
         self.timeout = timeout
         self.patience = patience
         self.answered = False  # by a server, at any time

@@ -24,6 +24,13 @@ _TEXTS = {
     "SHARED_NUISANCE": "models marginalised over nuisance parameters of the same name: "
     "if it is the same nuisance, they are not independent",
     "ESTIMATES_DISAGREE": "estimates of the same quantity differ by more than three of their combined errors",
+    "ROWS_LEFT_OUT": "rows on or outside a declared bound were left out of the training: "
+    "the answer is of the rows that remain",
+    "LARGE_MISFIT": "nearest neighbours find the density further from rows that it has not seen than its error allows: "
+    "the rows may be degenerate, or the family cannot describe them",
+    "NOT_DETERMINED": "the samples do not determine the answer: "
+    "its error is larger than the differences that the question is about",
+    "FEW_DISTINCT_ROWS": "most rows repeat others: the distinct ones are too few for the errors to be believed",
     "NO_LOG_EVIDENCE": "a model carries no log-evidence: what needs one is left out",
 }
 

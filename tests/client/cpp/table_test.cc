@@ -40,6 +40,22 @@ TEST(SelectSamplesTest, ColumnsAreChosenInOrderAndWeightsTaken) {
   EXPECT_TRUE(samples.schema.has_weight());
 }
 
+TEST(SelectSamplesTest, SampledParametersThatAreLeftAwayAreNamed) {
+  Table table = ThreeColumns(true);
+  table.columns.push_back({"S8", "S_8", true, {1, 1}});
+  Selection selection;
+  selection.columns = {"b"};
+  selection.weight = "w";
+  ASSERT_OK_AND_ASSIGN(Samples samples, SelectSamples(table, selection));
+  EXPECT_EQ(samples.schema.marginalised_size(), 0);  // a .csv does not say which columns are parameters
+  table.lists_parameters = true;
+  ASSERT_OK_AND_ASSIGN(samples, SelectSamples(table, selection));
+  EXPECT_THAT(samples.schema.marginalised(), ElementsAre("a"));
+  table.schema.emplace().add_marginalised("tau");
+  ASSERT_OK_AND_ASSIGN(samples, SelectSamples(table, selection));
+  EXPECT_THAT(samples.schema.marginalised(), ElementsAre("tau", "a"));
+}
+
 TEST(SelectSamplesTest, AFileWithoutNamesIsNamed) {
   Selection selection;
   selection.columns = {"p", "q", "weights"};

@@ -220,8 +220,9 @@ TEST(SignatureTest, NamesWhatWasMarginalisedAndThePriorModel) {
   input.rows.theta = theta;
   input.job.mutable_training()->add_parameters("b");
   input.job.mutable_training()->set_prior_model("projects/p/models/prior/versions/2");
+  input.dataset.add_marginalised("A_planck");  // left away before the upload
   ASSERT_OK_AND_ASSIGN(const auto model, TrainModel(input));
-  EXPECT_THAT(model->description().signature().marginalised(), ElementsAre("a"));
+  EXPECT_THAT(model->description().signature().marginalised(), ElementsAre("a", "A_planck"));
   EXPECT_EQ(model->description().signature().prior_model(), "projects/p/models/prior/versions/2");
 }
 
