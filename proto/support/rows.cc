@@ -2,90 +2,17 @@
 
 #include <cmath>
 #include <limits>
-#include <set>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
+#include "proto/support/parameters.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
 
-constexpr int kMaxParameters = 4096;
-constexpr size_t kMaxNameBytes = 128;
 constexpr size_t kMaxDescriptionBytes = 4096;
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-bool Increasing(double lower, double upper) {
-  // The width must be finite too: the density is its inverse.
-  return std::isfinite(lower) && std::isfinite(upper) && lower < upper && std::isfinite(upper - lower);
-}
-
-absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
-  switch (prior.density_case()) {
-    case v1::Prior::kUniform:
-      if (Increasing(prior.uniform().lower(), prior.uniform().upper())) return absl::OkStatus();
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is uniform(", prior.uniform().lower(), ", ",
-                                                     prior.uniform().upper(), "), expected finite lower < upper"));
-    case v1::Prior::kNormal:
-      if (std::isfinite(prior.normal().mean()) && std::isfinite(prior.normal().stddev()) &&
-          prior.normal().stddev() > 0) {
-        return absl::OkStatus();
-      }
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is normal(", prior.normal().mean(), ", ",
-                                                     prior.normal().stddev(),
-                                                     "), expected a finite mean and a finite stddev > 0"));
-    case v1::Prior::kLogUniform:
-      if (prior.log_uniform().lower() > 0 && Increasing(prior.log_uniform().lower(), prior.log_uniform().upper())) {
-        return absl::OkStatus();
-      }
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is log_uniform(",
-                                                     prior.log_uniform().lower(), ", ", prior.log_uniform().upper(),
-                                                     "), expected finite 0 < lower < upper"));
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("prior of '", name, "' has no density, expected uniform, normal or log_uniform"));
-  }
-}
-
-absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
-  const std::string& name = parameter.name();
-  if (name.empty() || name.size() > kMaxNameBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("parameter ", index, " has a name of ", name.size(),
-                                                   " characters, expected 1 to ", kMaxNameBytes));
-  }
-  for (const char c : name) {
-    if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameter ", index, " is named '", name, "', expected no white space or control characters"));
-    }
-  }
-  if (parameter.has_prior()) {
-    if (parameter.derived()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", name, "' is derived and has an analytic prior, expected one or the other"));
-    }
-    ABSL_RETURN_IF_ERROR(CheckPrior(name, parameter.prior()));
-  }
-  const double lower = parameter.has_lower() ? parameter.lower() : -kInf;
-  const double upper = parameter.has_upper() ? parameter.upper() : kInf;
-  // A bound that is given must be a number; one that is absent is infinite.
-  if ((parameter.has_lower() && !std::isfinite(lower)) || (parameter.has_upper() && !std::isfinite(upper)) ||
-      !(lower < upper)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bounds of '", name, "' are ", lower, " and ", upper, ", expected finite lower < upper"));
-  }
-  const bool bounded_prior = parameter.prior().has_uniform() || parameter.prior().has_log_uniform();
-  const Bounds bounds = BoundsOf(parameter);
-  if (bounded_prior &&
-      ((parameter.has_lower() && lower != bounds.lower) || (parameter.has_upper() && upper != bounds.upper))) {
-    return absl::InvalidArgumentError(absl::StrCat("'", name, "' has bounds ", lower, " and ", upper,
-                                                   " beside a prior on [", bounds.lower, ", ", bounds.upper,
-                                                   "], expected the prior's bounds or none"));
-  }
-  return absl::OkStatus();
-}
 
 // A column of one number per row, there if and only if the schema has it.
 absl::StatusOr<std::vector<double>> ParseColumn(absl::string_view what, bool expected, bool given,
@@ -121,18 +48,7 @@ std::vector<std::string> ColumnNames(const v1::Dataset& schema) {
 }  // namespace
 
 absl::Status CheckSchema(const v1::Dataset& schema) {
-  if (schema.parameters_size() < 1 || schema.parameters_size() > kMaxParameters) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the dataset has ", schema.parameters_size(), " parameters, expected 1 to ", kMaxParameters));
-  }
-  std::set<std::string> names;
-  for (int i = 0; i < schema.parameters_size(); ++i) {
-    ABSL_RETURN_IF_ERROR(CheckParameter(schema.parameters(i), i));
-    if (!names.insert(schema.parameters(i).name()).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("two parameters are named '", schema.parameters(i).name(), "', expected different names"));
-    }
-  }
+  ABSL_RETURN_IF_ERROR(CheckParameters("the dataset", schema.parameters()));
   if (schema.row_kind() == v1::ROW_KIND_UNSPECIFIED || !v1::RowKind_IsValid(schema.row_kind())) {
     return absl::InvalidArgumentError(absl::StrCat("row_kind is ", static_cast<int>(schema.row_kind()),
                                                    ", expected INDEPENDENT, MCMC or NESTED_SAMPLING"));

@@ -10,6 +10,7 @@
 #include "server/services/services.h"
 #include "server/statistics/evidence_question.h"
 #include "server/statistics/evidence_ratio_question.h"
+#include "server/statistics/finite_answer.h"
 #include "server/statistics/joint_question.h"
 #include "server/statistics/marginal_question.h"
 #include "server/statistics/reweight_question.h"
@@ -49,7 +50,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerMarginalKL(question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -60,7 +61,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerModelDimensionality(question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -74,6 +75,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
         [=](const Call& call) -> absl::StatusOr<Producer<Reply>> {
           ABSL_ASSIGN_OR_RETURN(const JointQuestion question, OpenJoint(source_.models, *request, call.stop));
           ABSL_ASSIGN_OR_RETURN(JointAnswer joint, AnswerJoint(question, nullptr, call.stop));
+          ABSL_RETURN_IF_ERROR(CheckFiniteAnswer(joint.head));
           const auto answer = std::make_shared<const JointAnswer>(std::move(joint));
           return Producer<Reply>([answer, row = int64_t{-1}](Reply* reply) mutable -> absl::StatusOr<bool> {
             const SampleTable& samples = answer->samples;
@@ -96,7 +98,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const EvidenceQuestion question, OpenEvidence(source_, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidence(source_, question, limits_.max_reply_bytes, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -105,7 +107,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const EvidenceRatioQuestion question, OpenEvidenceRatio(source_, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidenceRatio(source_, question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -113,7 +115,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
                                      v1::ReweightResponse* response) override {
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(*response, AnswerReweight(source_, *request, limits_.max_reply_bytes, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 

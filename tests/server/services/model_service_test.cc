@@ -80,6 +80,19 @@ TEST_F(ModelServiceTest, WhatIsNotAnArtifactIsRefusedAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_ / "data/blobs"));
 }
 
+// The table of edits is tests/models/check_description_test.cc.
+TEST_F(ModelServiceTest, AnEditedDescriptionIsRefusedByItsField) {
+  v1::ModelVersion description = TestDescription();
+  description.mutable_training()->mutable_held_out()->set_misfit(1e308);
+  EXPECT_THAT(Import(kModel, TestArtifact(description, 3)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("training.held_out.misfit is 1e+308")));
+  description = TestDescription();
+  description.mutable_signature()->mutable_parameters(0)->set_unit("\x1b[31m");
+  EXPECT_THAT(Import(kModel, TestArtifact(description, 3)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unit of")));
+  EXPECT_THAT(server_->registry().GetModel({"planck", "wcdm"}), HasCode(absl::StatusCode::kNotFound));
+}
+
 TEST_F(ModelServiceTest, ARepeatedImportIsTheSameVersionAndOtherContentIsRefused) {
   v1::ModelVersion first;
   v1::ModelVersion again;
