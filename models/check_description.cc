@@ -13,6 +13,7 @@
 #include "proto/support/parameters.h"
 #include "proto/support/resource_names.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
@@ -139,10 +140,10 @@ absl::Status CheckRowCounts(const v1::TrainingSummary& training) {
 }
 
 absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::TrainingOptions& options) {
-  ABSL_RETURN_IF_ERROR(CheckPlainText("training.job", training.job()));
-  ABSL_RETURN_IF_ERROR(CheckPlainText("training.dataset", training.dataset()));
-  ABSL_RETURN_IF_ERROR(CheckPlainText("training.build", training.build()));
-  ABSL_RETURN_IF_ERROR(CheckPlainText("training.device", training.device()));
+  ABSL_RETURN_IF_ERROR(CheckShortText("training.job", training.job()));
+  ABSL_RETURN_IF_ERROR(CheckShortText("training.dataset", training.dataset()));
+  ABSL_RETURN_IF_ERROR(CheckShortText("training.build", training.build()));
+  ABSL_RETURN_IF_ERROR(CheckShortText("training.device", training.device()));
   const std::string& digest = training.dataset_digest();
   if (!digest.empty() && (digest.size() != kDigestBytes || !std::all_of(digest.begin(), digest.end(), [](char c) {
                             return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
@@ -167,7 +168,7 @@ absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::Traini
     const std::string field = absl::StrCat("training.compared[", i, "].");
     ABSL_RETURN_IF_ERROR(CheckReal(field + "held_out_log_prob", candidate.held_out_log_prob()));
     ABSL_RETURN_IF_ERROR(CheckPositive(field + "difference_error", candidate.difference_error()));
-    ABSL_RETURN_IF_ERROR(CheckPlainText(field + "failure", candidate.failure()));
+    ABSL_RETURN_IF_ERROR(CheckText(field + "failure", candidate.failure(), TextKind::kParagraphs));
   }
   for (const int warning : training.warnings()) {
     if (warning != v1::WARNING_UNSPECIFIED && v1::Warning_IsValid(warning)) continue;

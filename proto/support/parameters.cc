@@ -5,17 +5,16 @@
 #include <set>
 #include <string>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
 
 constexpr int kMaxParameters = 4096;
 constexpr size_t kMaxNameBytes = 128;
-constexpr size_t kMostShown = 100;
+constexpr size_t kMaxTextBytes = 1024;  // of a label, a unit
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 bool Increasing(double lower, double upper) {
@@ -53,8 +52,8 @@ absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
 absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
   const std::string& name = parameter.name();
   ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("parameter ", index), name));
-  ABSL_RETURN_IF_ERROR(CheckPlainText(absl::StrCat("label of '", name, "'"), parameter.label()));
-  ABSL_RETURN_IF_ERROR(CheckPlainText(absl::StrCat("unit of '", name, "'"), parameter.unit()));
+  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the label of '", name, "'"), parameter.label()));
+  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the unit of '", name, "'"), parameter.unit()));
   if (parameter.has_prior()) {
     if (parameter.derived()) {
       return absl::InvalidArgumentError(
@@ -88,22 +87,13 @@ absl::Status CheckParameterName(absl::string_view what, absl::string_view name) 
     return absl::InvalidArgumentError(
         absl::StrCat(what, " has a name of ", name.size(), " characters, expected 1 to ", kMaxNameBytes));
   }
-  for (const char c : name) {
-    if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) {
-      return absl::InvalidArgumentError(absl::StrCat(what, " is named '", absl::CHexEscape(name),
-                                                     "', expected no white space or control characters"));
-    }
-  }
-  return absl::OkStatus();
+  return CheckText(absl::StrCat("the name of ", what), name, TextKind::kWord);
 }
 
-absl::Status CheckPlainText(absl::string_view what, absl::string_view text) {
-  for (const char c : text) {
-    if (!absl::ascii_iscntrl(c)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " is '", absl::CHexEscape(text.substr(0, kMostShown)), "', expected no control characters"));
-  }
-  return absl::OkStatus();
+absl::Status CheckShortText(absl::string_view what, absl::string_view text) {
+  if (text.size() <= kMaxTextBytes) return CheckText(what, text);
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " has ", text.size(), " bytes, expected at most ", kMaxTextBytes));
 }
 
 absl::Status CheckParameters(absl::string_view what,

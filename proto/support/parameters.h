@@ -12,15 +12,15 @@
 
 namespace creamery {
 
-// INVALID_ARGUMENT for no parameters or more than 4096, a malformed or repeated name, control characters in labels and
-// units, a prior with bad numbers or beside `derived`, bounds that are infinite, the wrong way round or not the
-// prior's. `what` names the list.
+// INVALID_ARGUMENT for no parameters or more than 4096, a malformed or repeated name, text that CheckText refuses in
+// labels and units, a prior with bad numbers or beside `derived`, bounds that are infinite, the wrong way round or not
+// the prior's. `what` names the list.
 absl::Status CheckParameters(absl::string_view what,
                              const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters);
-// INVALID_ARGUMENT unless `name` has 1 to 128 bytes, none of them white space or a control character.
+// INVALID_ARGUMENT unless `name` has 1 to 128 bytes and is one word, as CheckText says.
 absl::Status CheckParameterName(absl::string_view what, absl::string_view name);
-// INVALID_ARGUMENT for text that a terminal would not print as it is: control characters.
-absl::Status CheckPlainText(absl::string_view what, absl::string_view text);
+// INVALID_ARGUMENT unless `text` is a line of at most 1024 bytes, as CheckText says.
+absl::Status CheckShortText(absl::string_view what, absl::string_view text);
 
 // Rows of `block` with a parameter on or outside its bounds.
 int64_t CountRowsOutside(const v1::Dataset& schema, const RowBlock& block);

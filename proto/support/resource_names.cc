@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 constexpr char kVersionPattern[] = "projects/{project}/models/{model}[/versions/{number, alias or latest}]";
 
 absl::Status BadName(absl::string_view given, absl::string_view pattern) {
-  return absl::InvalidArgumentError(absl::StrCat("name '", given, "', expected ", pattern));
+  return absl::InvalidArgumentError(absl::StrCat("name '", Shown(given), "', expected ", pattern));
 }
 
 // Splits `name` along `pattern`, whose parts in braces are ids: returns the ids in order.
@@ -29,7 +30,7 @@ absl::StatusOr<std::vector<std::string>> ParseIds(absl::string_view name, absl::
     if (expected[i].front() == '{') {
       const absl::string_view what = expected[i].substr(1, expected[i].size() - 2);
       if (absl::Status status = CheckId(absl::StrCat(what, " id"), given[i]); !status.ok()) {
-        return absl::InvalidArgumentError(absl::StrCat("name '", name, "': ", status.message()));
+        return absl::InvalidArgumentError(absl::StrCat("name '", Shown(name), "': ", status.message()));
       }
       ids.emplace_back(given[i]);
     } else if (given[i] != expected[i]) {
@@ -43,8 +44,10 @@ absl::StatusOr<std::vector<std::string>> ParseIds(absl::string_view name, absl::
 absl::Status ParseSelector(absl::string_view selector, VersionName& version) {
   if (selector == "latest") return absl::OkStatus();
   if (!selector.empty() && std::all_of(selector.begin(), selector.end(), absl::ascii_isdigit)) {
-    if (absl::SimpleAtoi(selector, &version.number) && version.number >= 1) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("version number '", selector, "', expected 1 or more"));
+    // One name for one version: 01 is none.
+    if (selector[0] != '0' && absl::SimpleAtoi(selector, &version.number)) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("version number '", Shown(selector), "', expected 1 or more, without zeros in front"));
   }
   ABSL_RETURN_IF_ERROR(CheckAlias(selector));
   version.alias = std::string(selector);
@@ -59,7 +62,7 @@ absl::Status CheckId(absl::string_view what, absl::string_view id) {
                                 [](char c) { return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-'; });
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(what, " '", id, "', expected 1 to 63 of A-Z a-z 0-9 . _ - and a letter or digit first"));
+      absl::StrCat(what, " '", Shown(id), "', expected 1 to 63 of A-Z a-z 0-9 . _ - and a letter or digit first"));
 }
 
 absl::Status CheckAlias(absl::string_view alias) {
@@ -103,7 +106,7 @@ absl::StatusOr<VersionName> VersionName::Parse(absl::string_view name) {
   VersionName version{model->project, model->model, 0, {}};
   if (parts.size() == 6) {
     if (absl::Status status = ParseSelector(parts[5], version); !status.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("name '", name, "': ", status.message()));
+      return absl::InvalidArgumentError(absl::StrCat("name '", Shown(name), "': ", status.message()));
     }
   }
   return version;
@@ -136,7 +139,7 @@ absl::StatusOr<VersionName> ParseTypedVersion(absl::string_view typed) {
   VersionName version{(*ids)[0], (*ids)[1], 0, {}};
   if (absl::StrContains(typed, '@')) {
     if (absl::Status status = ParseSelector(halves.second, version); !status.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("name '", typed, "': ", status.message()));
+      return absl::InvalidArgumentError(absl::StrCat("name '", Shown(typed), "': ", status.message()));
     }
   }
   return version;

@@ -7,6 +7,7 @@
 #include "proto/support/array.h"
 #include "proto/support/parameters.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
@@ -71,7 +72,7 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
     return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
                                                    " bytes, expected at most ", kMaxDescriptionBytes));
   }
-  return absl::OkStatus();
+  return CheckText("the description", schema.description(), TextKind::kParagraphs);
 }
 
 absl::StatusOr<RowBlock> ParseRows(const v1::Dataset& schema, const v1::Rows& rows, int64_t first_row) {

@@ -13,7 +13,8 @@
 namespace creamery {
 
 // INVALID_ARGUMENT for: no parameters or more than 4096, a repeated or malformed name, a prior with bad numbers,
-// bounds the wrong way round, an unknown row kind, NESTED_SAMPLING without both likelihood columns, a bad log-evidence.
+// bounds the wrong way round, text that CheckText refuses, an unknown row kind, NESTED_SAMPLING without both likelihood
+// columns, a bad log-evidence.
 absl::Status CheckSchema(const v1::Dataset& schema);
 
 // The fields of Rows as numbers; a field the schema does not have is empty.

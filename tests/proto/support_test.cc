@@ -115,10 +115,14 @@ TEST(ResourceNamesTest, NamesParseAndPrint) {
   for (const char* bad :
        {"", "projects/", "projects/p/models", "projects/../models/m", "projects/p/models/m/versions/0",
         "projects/p/models/m/versions/-1", "projects/p/models/m/versions/3/x", "models/m",
+        "projects/p/models/m/versions/01", "projects/p/models/m/versions/007", "projects/p/models/m/versions/+1",
+        "projects/p/models/m/versions/ 1", "projects/p/models/m/versions/1 ", "projects/p/models/m/versions/1.0",
         "projects/p/models/m/versions/99999999999999999999"}) {
     EXPECT_THAT(VersionName::Parse(bad), HasCode(kInvalid)) << bad;
   }
   EXPECT_THAT(CheckId("model id", std::string(64, 'a')), HasCode(kInvalid));
+  EXPECT_LT(VersionName::Parse("projects/" + std::string(7000, 'p')).status().message().size(), 300u);
+  EXPECT_LT(ModelName::Parse("projects/p/models/" + std::string(7000, 'm')).status().message().size(), 400u);
   EXPECT_THAT(CheckId("model id", "_a"), StatusIs(kInvalid, HasSubstr("model id '_a'")));
 }
 

@@ -22,7 +22,7 @@ TEST_F(ModelDirectoryTest, ANameIsTheLatestVersionAnAliasOrANumber) {
   EXPECT_EQ(*directory->Resolve("projects/planck/models/cosmo/versions/production"),
             "projects/planck/models/cosmo/versions/1");
   EXPECT_EQ(*directory->Resolve("projects/planck/models/cosmo/versions/1"), "projects/planck/models/cosmo/versions/1");
-  EXPECT_EQ(*directory->Resolve("projects/planck/models/cosmo/versions/007"),
+  EXPECT_EQ(*directory->Resolve("projects/planck/models/cosmo/versions/7"),
             "projects/planck/models/cosmo/versions/7");  // numbers are not looked up here
 }
 
@@ -35,11 +35,12 @@ TEST_F(ModelDirectoryTest, WhatIsNotThereOrNoNameSaysSo) {
               StatusIs(absl::StatusCode::kNotFound, "there is no model projects/planck/models/lens"));
   EXPECT_THAT(directory->Resolve("projects/planck/models/cosmo/versions/production"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("no alias 'production'; it has none")));
-  for (const char* bad :
-       {"", "cosmo", "planck/cosmo", "projects/planck/models/", "projects/planck/models/cosmo/",
-        "projects/planck/models/cosmo/versions", "projects/planck/models/cosmo/versions/",
-        "projects/planck/models/cosmo/versions/0", "projects/planck/models/cosmo/versions/1/2",
-        "projects/planck/models/cosmo/version/1", "projects/planck/models/cosmo/versions/99999999999999999999"}) {
+  for (const char* bad : {"", "cosmo", "planck/cosmo", "projects/planck/models/", "projects/planck/models/cosmo/",
+                          "projects/planck/models/cosmo/versions", "projects/planck/models/cosmo/versions/",
+                          "projects/planck/models/cosmo/versions/0", "projects/planck/models/cosmo/versions/01",
+                          "projects/planck/models/cosmo/versions/+1", "projects/planck/models/cosmo/versions/ 1",
+                          "projects/planck/models/cosmo/versions/1/2", "projects/planck/models/cosmo/version/1",
+                          "projects/planck/models/cosmo/versions/99999999999999999999"}) {
     EXPECT_THAT(directory->Resolve(bad), HasCode(absl::StatusCode::kInvalidArgument)) << bad;
   }
 }
