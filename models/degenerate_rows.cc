@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <numeric>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,6 +33,26 @@ constexpr int64_t kEnoughRowsPerParameter = 4;
 
 std::string_view BytesOf(const PreparedData& data, int64_t row) {
   return {reinterpret_cast<const char*>(&data.theta[row * data.d()]), static_cast<size_t>(data.d()) * sizeof(double)};
+}
+
+// (n): the first row that is the same.
+std::vector<int64_t> FirstOfEach(const PreparedData& data) {
+  std::vector<std::pair<size_t, int64_t>> by_hash;  // sixteen bytes a row, where a table would take four times that
+  by_hash.reserve(data.n());
+  for (int64_t row = 0; row < data.n(); ++row)
+    by_hash.emplace_back(std::hash<std::string_view>()(BytesOf(data, row)), row);
+  std::sort(by_hash.begin(), by_hash.end());
+  std::vector<int64_t> first(data.n());
+  std::vector<int64_t> different;  // rows of one hash
+  for (size_t i = 0; i < by_hash.size(); ++i) {
+    if (i == 0 || by_hash[i].first != by_hash[i - 1].first) different.clear();
+    const int64_t row = by_hash[i].second;
+    const auto same = std::find_if(different.begin(), different.end(),
+                                   [&](int64_t other) { return BytesOf(data, other) == BytesOf(data, row); });
+    first[row] = same == different.end() ? row : *same;
+    if (same == different.end()) different.push_back(row);
+  }
+  return first;
 }
 
 // Different values of a column, up to kFewestValues of them, sorted.
@@ -174,30 +194,24 @@ absl::Status CheckCombinations(const PreparedData& data) {
 
 void FindDistinctRows(bool merge, PreparedData& data) {
   const int64_t d = data.d();
-  std::unordered_map<std::string_view, int64_t> first;  // row -> its place among the distinct ones
-  first.reserve(data.n());
-  std::vector<int64_t> kept;
-  std::vector<double> weight;
-  for (int64_t row = 0; row < data.n(); ++row) {
-    const auto [found, is_new] = first.emplace(BytesOf(data, row), static_cast<int64_t>(kept.size()));
-    if (is_new) {
-      kept.push_back(row);
-      weight.push_back(data.weight[row]);
-    } else {
-      weight[found->second] += data.weight[row];
-    }
-  }
-  data.num_distinct = static_cast<int64_t>(kept.size());
+  const std::vector<int64_t> first = FirstOfEach(data);
+  for (int64_t row = 0; row < data.n(); ++row) data.num_distinct += first[row] == row ? 1 : 0;
   if (!merge || data.num_distinct == data.n()) return;
-  data.weight = std::move(weight);
-  for (size_t i = 0; i < kept.size(); ++i) {
-    std::copy_n(data.theta.begin() + kept[i] * d, d, data.theta.begin() + static_cast<int64_t>(i) * d);
-    data.dataset_row[i] = data.dataset_row[kept[i]];
-    if (!data.chain.empty()) data.chain[i] = data.chain[kept[i]];
+  for (int64_t row = 0; row < data.n(); ++row) {
+    if (first[row] != row) data.weight[first[row]] += data.weight[row];
   }
-  data.theta.resize(kept.size() * d);
-  data.dataset_row.resize(kept.size());
-  if (!data.chain.empty()) data.chain.resize(kept.size());
+  int64_t kept = 0;
+  for (int64_t row = 0; row < data.n(); ++row) {
+    if (first[row] != row) continue;
+    std::copy_n(data.theta.begin() + row * d, d, data.theta.begin() + kept * d);
+    data.dataset_row[kept] = data.dataset_row[row];
+    if (!data.chain.empty()) data.chain[kept] = data.chain[row];
+    data.weight[kept++] = data.weight[row];
+  }
+  data.theta.resize(kept * d);
+  data.weight.resize(kept);
+  data.dataset_row.resize(kept);
+  if (!data.chain.empty()) data.chain.resize(kept);
 }
 
 absl::Status CheckDegenerateRows(const PreparedData& data, int64_t members) {

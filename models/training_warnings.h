@@ -9,10 +9,10 @@
 
 namespace creamery {
 
-// From `training` with all counts and held_out set:
-//   ROWS_LEFT_OUT      rows lie on or outside the bounds of their parameters;
-//   FEW_DISTINCT_ROWS  fewer than half of the rows differ, and fewer than 100 or 20 for each of the d parameters and
-//   one; LARGE_MISFIT       the misfit exceeds a quarter of a nat and 5 of its standard errors.
+// From `training` with all counts and held_out set. ROWS_LEFT_OUT if rows lie on or outside the bounds of their
+// parameters. FEW_DISTINCT_ROWS if fewer than half of the rows differ, and fewer than 100 or 20 (d + 1). LARGE_MISFIT
+// if the misfit, less half the gap between rows seen and not seen in training, exceeds a quarter of a nat and five of
+// its standard errors; of kernel densities no misfit is known.
 std::vector<v1::Warning> TrainingWarnings(const v1::TrainingSummary& training, int64_t d);
 
 }  // namespace creamery

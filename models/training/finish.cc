@@ -162,7 +162,8 @@ absl::StatusOr<std::string> TrainingRun::Finish() {
   for (int64_t k = 0; k < members(); ++k) WriteDensityTree(trees_[k], MemberPrefix(k), artifact);
   training.set_seconds(states_->Seconds());
   if (const absl::Status status = CheckDescription(description); !status.ok()) {
-    return absl::InternalError(absl::StrCat("the training's own description: ", status.message()));
+    // Nothing but numbers can be wrong in what was just written: log densities beyond all sense.
+    return absl::FailedPreconditionError(absl::StrCat("these rows leave no usable version: ", status.message()));
   }
   WriteDescription(description, artifact);
   return artifact.Serialize();

@@ -43,6 +43,9 @@ TEST(TrainingWarningsTest, AMisfitIsLargeByItselfAndByItsError) {
   EXPECT_THAT(TrainingWarnings(training, 3), IsEmpty());
   training.mutable_held_out()->set_misfit(0.5);
   EXPECT_THAT(TrainingWarnings(training, 3), ElementsAre(v1::LARGE_MISFIT));
+  training.mutable_held_out()->set_in_sample_log_prob(1.2);  // trained on too few rows: the bars know
+  EXPECT_THAT(TrainingWarnings(training, 3), IsEmpty());
+  training.mutable_held_out()->set_in_sample_log_prob(0);
   training.mutable_held_out()->set_misfit_error(0.11);
   EXPECT_THAT(TrainingWarnings(training, 3), IsEmpty());
   training.mutable_held_out()->set_misfit_error(0);  // not known

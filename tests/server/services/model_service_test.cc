@@ -93,6 +93,22 @@ TEST_F(ModelServiceTest, AnEditedDescriptionIsRefusedByItsField) {
   EXPECT_THAT(server_->registry().GetModel({"planck", "wcdm"}), HasCode(absl::StatusCode::kNotFound));
 }
 
+// As a registry of an earlier program may hold one.
+TEST_F(ModelServiceTest, AStoredArtifactWithABadDescriptionDoesNotLoad) {
+  v1::ModelVersion description = TestDescription();
+  description.mutable_training()->mutable_held_out()->set_log_prob_variance(-1);
+  const Caller caller{"ada", "", "", absl::Now()};
+  ASSERT_OK_AND_ASSIGN(const auto writer, server_->registry().blobs().NewBlob());
+  ASSERT_THAT(writer->Append(TestArtifact(description, 3)), IsOk());
+  ASSERT_OK_AND_ASSIGN(const BlobWriter::Committed blob, writer->Commit());
+  ASSERT_THAT(server_->registry().ImportVersion(caller, {"planck", "wcdm"}, description, blob.digest), IsOk());
+  server_.reset();
+  StartServer();
+  EXPECT_THAT(WhoAnswers(""), StatusIs(absl::StatusCode::kDataLoss,
+                                       ::testing::AllOf(HasSubstr("projects/planck/models/wcdm/versions/1"),
+                                                        HasSubstr("training.held_out.log_prob_variance is -1"))));
+}
+
 TEST_F(ModelServiceTest, ARepeatedImportIsTheSameVersionAndOtherContentIsRefused) {
   v1::ModelVersion first;
   v1::ModelVersion again;
