@@ -1,13 +1,16 @@
 #include "models/data_preparation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/degenerate_rows.h"
 #include "models/random.h"
 #include "models/statistics/held_out.h"
+#include "models/statistics/scale.h"
 #include "models/statistics/weights.h"
 #include "proto/support/status_macros.h"
 
@@ -78,7 +81,8 @@ std::vector<int64_t> AssignFolds(v1::RowKind kind, int64_t n, absl::Span<const i
 }
 
 absl::StatusOr<PreparedData> PrepareData(const v1::Dataset& dataset, const RowBlock& rows,
-                                         absl::Span<const std::string> names, int64_t members, uint64_t seed) {
+                                         absl::Span<const std::string> names, int64_t members, uint64_t seed,
+                                         RepeatedRows repeated) {
   ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, SelectColumns(dataset, names));
   if (rows.num_rows == 0) return absl::FailedPreconditionError("the dataset has no rows");
   ABSL_ASSIGN_OR_RETURN(const std::vector<double> weight, FindWeights(dataset, rows));
@@ -91,26 +95,40 @@ absl::StatusOr<PreparedData> PrepareData(const v1::Dataset& dataset, const RowBl
     data.parameters.push_back(dataset.parameters(column));
     bounds.push_back(BoundsOf(dataset.parameters(column)));
   }
+  const int exponent = ScaleExponent(weight);
+  std::vector<int64_t> outside(columns.size(), 0);  // rows that each parameter's bounds leave out
   const int64_t width = dataset.parameters_size();
   for (int64_t row = 0; row < rows.num_rows; ++row) {
-    bool keep = weight[row] > 0;
-    for (size_t j = 0; j < columns.size() && keep; ++j) {
+    const double scaled = std::ldexp(weight[row], -exponent);
+    bool is_inside = true;
+    for (size_t j = 0; j < columns.size() && scaled > 0; ++j) {
       const double value = rows.theta[row * width + columns[j]];
-      keep = value > bounds[j].lower && value < bounds[j].upper;
+      if (value > bounds[j].lower && value < bounds[j].upper) continue;
+      is_inside = false;
+      ++outside[j];
     }
-    if (!keep) {
+    if (!(scaled > 0 && is_inside)) {
       ++data.num_dropped;
+      if (!is_inside) ++data.num_outside;
       continue;
     }
-    for (const int column : columns) data.theta.push_back(rows.theta[row * width + column]);
-    data.weight.push_back(weight[row]);
+    // + 0.0: -0 and 0 are the same number.
+    for (const int column : columns) data.theta.push_back(rows.theta[row * width + column] + 0.0);
+    data.weight.push_back(scaled);
     data.dataset_row.push_back(row);
     if (!rows.chain.empty()) data.chain.push_back(rows.chain[row]);
   }
+  data.num_rows = data.n();
+  const std::string left_out = LeftOut(data, outside, rows.num_rows);
   if (data.n() < 2 * members) {
     return absl::FailedPreconditionError(absl::StrCat("only ", data.n(), " of ", rows.num_rows,
                                                       " rows have weight and lie inside the bounds; ", members,
-                                                      " members need at least ", 2 * members));
+                                                      " members need at least ", 2 * members, left_out));
+  }
+  FindDistinctRows(dataset.row_kind() == v1::INDEPENDENT && repeated == RepeatedRows::kMerged, data);
+  if (const absl::Status status = CheckDegenerateRows(data, members);
+      !status.ok() && repeated == RepeatedRows::kMerged) {
+    return absl::Status(status.code(), absl::StrCat(status.message(), left_out));
   }
   ABSL_ASSIGN_OR_RETURN(data.effective_rows,
                         EffectiveRows(dataset.row_kind(), data.theta, data.d(), data.weight, data.chain));

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/check_description.h"
 #include "models/densities/density_estimator.h"
 #include "proto/support/status_macros.h"
 
@@ -109,6 +110,9 @@ void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact
 absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(artifact_bytes));
   ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
+  if (const absl::Status status = CheckDescription(description); !status.ok()) {
+    return absl::DataLossError(absl::StrCat("the artifact's description: ", status.message()));
+  }
   if (!name.empty()) description.set_name(name);
   const auto family = FindFamily(description.spec());
   if (!family.ok()) return absl::DataLossError(absl::StrCat("the artifact's ", family.status().message()));

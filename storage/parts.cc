@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
 #include "proto/support/digest.h"
+#include "proto/support/parameters.h"
 #include "proto/support/safetensors.h"
 #include "proto/support/status_macros.h"
 
@@ -55,8 +56,11 @@ class FilePartWriter final : public PartWriter {
     ABSL_RETURN_IF_ERROR(Put("log_likelihood", 1, BytesOf(block.log_likelihood)));
     ABSL_RETURN_IF_ERROR(Put("log_likelihood_birth", 1, BytesOf(block.log_likelihood_birth)));
     num_rows_ += block.num_rows;
+    num_rows_outside_ += CountRowsOutside(schema_, block);
     return absl::OkStatus();
   }
+
+  int64_t num_rows_outside() const override { return num_rows_outside_; }
 
   absl::StatusOr<BlobWriter::Committed> Commit() override {
     if (num_rows_ != total_rows_) {
@@ -78,6 +82,7 @@ class FilePartWriter final : public PartWriter {
   SafetensorsHeader header_;
   const int64_t total_rows_;
   int64_t num_rows_ = 0;
+  int64_t num_rows_outside_ = 0;
 };
 
 // One part, open.

@@ -27,6 +27,8 @@ class PartWriter {
   virtual absl::Status Append(const v1::Rows& rows) = 0;
   // INVALID_ARGUMENT when there are fewer rows than announced ("the upload ended after 17 of 20 rows").
   virtual absl::StatusOr<BlobWriter::Committed> Commit() = 0;
+  // Rows so far with a parameter on or outside its bounds.
+  virtual int64_t num_rows_outside() const = 0;
 };
 
 // Rows [begin, end) over the parts of a dataset, counted over all of them. DATA_LOSS naming a damaged part.

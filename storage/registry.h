@@ -61,6 +61,7 @@ struct LeaseKey {
 struct DatasetPart {
   std::string digest;
   int64_t num_rows = 0;
+  int64_t num_rows_outside = 0;  // of a part to append: rows on or outside the bounds, which the dataset counts
 };
 
 // A job as the server has checked it, and the versions it has pinned: numbers, which cannot be deleted until it has

@@ -18,6 +18,7 @@ absl::StatusOr<v1::Dataset> RegistryImpl::CreateDataset(const Caller& caller, co
     record.set_name(name.ToString());
     record.clear_revision();
     record.clear_num_rows();
+    record.clear_num_rows_outside();
     record.clear_digest();
     *record.mutable_create_time() = ToTimestamp(caller.time);
     record.set_creator(caller.principal);
@@ -44,6 +45,15 @@ absl::StatusOr<v1::Dataset> RegistryImpl::AppendPart(const Caller& caller, const
                "VALUES (?, ?, ?, ?, ?, ?)",
                before.id, before.dataset.revision() + 1, part.digest, part.num_rows,
                before.dataset.num_rows() + part.num_rows, digest));
+    if (part.num_rows_outside > 0) {
+      v1::Dataset record = before.dataset;
+      record.clear_revision();
+      record.clear_num_rows();
+      record.clear_digest();
+      record.set_num_rows_outside(before.dataset.num_rows_outside() + part.num_rows_outside);
+      ABSL_RETURN_IF_ERROR(
+          db.Run("UPDATE datasets SET record = ? WHERE id = ?", Bytes{record.SerializeAsString()}, before.id));
+    }
     ABSL_ASSIGN_OR_RETURN(DatasetRow after, LoadDataset(db, name));
     return std::move(after.dataset);
   });
@@ -64,7 +74,7 @@ absl::StatusOr<v1::Dataset> RegistryImpl::GetDatasetRevision(const DatasetName& 
     while (true) {
       ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
       if (!more) return std::move(row.dataset);
-      parts->push_back({query.Text(0), query.Int(1)});
+      parts->push_back({query.Text(0), query.Int(1), 0});
     }
   });
 }

@@ -36,6 +36,7 @@ absl::StatusOr<std::unique_ptr<DensityEstimator>> DensityEstimator::Create(v1::M
   std::unique_ptr<DensityEstimator> estimator(new DensityEstimator());
   estimator->description_ = std::move(description);
   const v1::Signature& signature = estimator->description_.signature();
+  const std::string& name = estimator->description_.name();
   int64_t bytes = static_cast<int64_t>(sizeof(*estimator) + estimator->description_.SpaceUsedLong());
   std::vector<std::shared_ptr<const Density>> densities;
   for (DensityTree& member : members) {
@@ -47,7 +48,7 @@ absl::StatusOr<std::unique_ptr<DensityEstimator>> DensityEstimator::Create(v1::M
     bytes += member.memory_bytes();
     densities.push_back(MakeDensity(std::move(member)));
     bytes += densities.back()->prepared_bytes();
-    estimator->owned_.push_back(std::make_unique<CheckedDensity>(densities.back(), signature));
+    estimator->owned_.push_back(std::make_unique<CheckedDensity>(densities.back(), signature, name));
     estimator->members_.push_back(estimator->owned_.back().get());
   }
   estimator->memory_bytes_ = bytes;
@@ -55,7 +56,7 @@ absl::StatusOr<std::unique_ptr<DensityEstimator>> DensityEstimator::Create(v1::M
   if (estimator->description_.spec().training().answer() == v1::MEMBER_MIXTURE) {
     const std::vector<double> equal(densities.size(), 1);
     auto mixture = std::make_shared<MixtureDensity>(std::move(densities), equal);
-    estimator->owned_.push_back(std::make_unique<CheckedDensity>(std::move(mixture), signature));
+    estimator->owned_.push_back(std::make_unique<CheckedDensity>(std::move(mixture), signature, name));
     estimator->density_ = estimator->owned_.back().get();
   }
   return estimator;

@@ -229,7 +229,7 @@ MappedSlope MapForwardSlope(const ColumnMap& map, double theta) {
   if (map.space != ColumnMap::Space::kStandardized) {
     const double t = ToScale(map, theta).y;
     const MappedPosition u = ToUnit(map, t);
-    if (map.zoom_scale > 0) ladj_slope -= t_slope * (t - map.zoom_center) / (map.zoom_scale * map.zoom_scale);
+    if (map.zoom_scale > 0) ladj_slope -= t_slope * ((t - map.zoom_center) / map.zoom_scale) / map.zoom_scale;
     ladj_slope += t_slope * std::exp(u.ladj) * SplineLadjSlopeAt(map.spline, u.position);
     // log |dx/dv| = -log N(x) grows by x dx; y = (x - shift) / scale.
     if (map.space == ColumnMap::Space::kProbit) ladj_slope += (mapped.y * map.scale + map.shift) * slope * map.scale;

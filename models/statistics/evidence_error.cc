@@ -40,7 +40,8 @@ double IndependentVariance(absl::Span<const double> value, absl::Span<const doub
   double sum = 0;
   double total = 0;
   for (size_t i = 0; i < value.size(); ++i) {
-    sum += weight[i] * weight[i] * (value[i] - mean) * (value[i] - mean);
+    const double part = weight[i] * (value[i] - mean);  // small weights come with large terms: no square on its own
+    sum += part * part;
     total += weight[i];
   }
   return sum / (total * total);
@@ -60,7 +61,8 @@ double ShellVariance(absl::Span<const double> value, const ChainRows& rows) {
     const size_t i = order[k];
     const size_t j = order[k + 1 < n ? k + 1 : (k == 0 ? k : k - 1)];
     total += rows.weight[i];
-    sum += rows.weight[i] * rows.weight[i] * (value[i] - value[j]) * (value[i] - value[j]) / 2;
+    const double part = rows.weight[i] * (value[i] - value[j]);
+    sum += part * part / 2;
   }
   return sum / (total * total);
 }

@@ -162,13 +162,15 @@ absl::StatusOr<PreparedData> TrainingRows(const Estimator& model, const v1::Data
   }
   std::vector<std::string> names;
   for (const v1::Parameter& parameter : description.signature().parameters()) names.push_back(parameter.name());
-  ABSL_ASSIGN_OR_RETURN(PreparedData data, PrepareData(dataset, rows, names, options.members(), options.seed()));
+  const bool merged = description.training().num_distinct_rows() > 0;  // else trained before repeated rows were merged
+  ABSL_ASSIGN_OR_RETURN(PreparedData data, PrepareData(dataset, rows, names, options.members(), options.seed(),
+                                                       merged ? RepeatedRows::kMerged : RepeatedRows::kKept));
   const std::string& digest = description.training().dataset_digest();
-  if (data.n() != description.training().num_rows() || (!digest.empty() && digest != dataset.digest())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the version was trained on ", description.training().num_rows(), " rows of revision ",
-                     description.training().dataset_revision(), " of ", description.training().dataset(),
-                     ", but these are ", data.n(), " rows of revision ", dataset.revision(), " of ", dataset.name()));
+  if (data.num_rows != description.training().num_rows() || (!digest.empty() && digest != dataset.digest())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the version was trained on ", description.training().num_rows(), " rows of revision ",
+        description.training().dataset_revision(), " of ", description.training().dataset(), ", but these are ",
+        data.num_rows, " rows of revision ", dataset.revision(), " of ", dataset.name()));
   }
   return data;
 }

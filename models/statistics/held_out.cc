@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "models/statistics/scale.h"
 #include "models/statistics/weights.h"
 #include "proto/support/status_macros.h"
 
@@ -63,8 +64,9 @@ absl::StatusOr<Rows> GatherRows(const HeldOutInput& input) {
   rows.other.resize(input.members - 1);
   double lost = 0;
   double total = 0;
+  const int exponent = ScaleExponent(input.weight);
   for (int64_t i = 0; i < n; ++i) {
-    const double weight = input.weight.empty() ? 1 : input.weight[i];
+    const double weight = input.weight.empty() ? 1 : std::ldexp(input.weight[i], -exponent);
     if (weight == 0) continue;
     total += weight;
     bool finite = true;
@@ -130,7 +132,8 @@ double WeightedError(const std::vector<double>& value, const std::vector<double>
   double squares = 0;
   double total = 0;
   for (size_t i = 0; i < value.size(); ++i) {
-    squares += weight[i] * weight[i] * (value[i] - mean) * (value[i] - mean);
+    const double part = weight[i] * (value[i] - mean);
+    squares += part * part;
     total += weight[i];
   }
   return std::sqrt(squares) / total;
@@ -146,7 +149,8 @@ double ShellVariance(const std::vector<double>& value, const std::vector<double>
     const size_t i = by_likelihood[k];
     const size_t j = by_likelihood[k + 1 < by_likelihood.size() ? k + 1 : (k == 0 ? k : k - 1)];
     total += weight[i];
-    sum += weight[i] * weight[i] * (value[i] - value[j]) * (value[i] - value[j]) / 2;
+    const double part = weight[i] * (value[i] - value[j]);
+    sum += part * part / 2;
   }
   return sum / (total * total);
 }

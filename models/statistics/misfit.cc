@@ -39,13 +39,13 @@ class Scales {
     for (size_t j = 0; j < d; ++j) {
       logarithm_[j] = input.parameters[j].prior().has_log_uniform();
       for (size_t i = 0; i < column.size(); ++i) column[i] = Value(input.theta[i * d + j], j);
-      scale_[j] = 1 / std::sqrt(Moments(column, input.weight).variance);
+      scale_[j] = Moments(column, input.weight).deviation;
     }
   }
   void Scale(absl::Span<double> theta) const {
     for (size_t i = 0; i < theta.size(); ++i) {
       const size_t j = i % scale_.size();
-      theta[i] = Value(theta[i], j) * scale_[j];
+      theta[i] = Value(theta[i], j) / scale_[j];
     }
   }
 

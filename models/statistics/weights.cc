@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "models/random.h"
+#include "models/statistics/scale.h"
 
 namespace creamery {
 namespace {
@@ -47,6 +48,7 @@ double LaggedSum(const std::vector<std::vector<double>>& series, size_t lag) {
 }  // namespace
 
 double KishSize(absl::Span<const double> weight) {
+  if (const int exponent = ScaleExponent(weight); exponent != 0) return KishSize(TakeOut(exponent, weight));
   double sum = 0;
   double squares = 0;
   for (const double w : weight) {
@@ -58,22 +60,39 @@ double KishSize(absl::Span<const double> weight) {
 
 WeightedMoments Moments(absl::Span<const double> value, absl::Span<const double> weight) {
   WeightedMoments moments;
+  if (const int of_weight = ScaleExponent(weight); of_weight != 0) return Moments(value, TakeOut(of_weight, weight));
+  if (const int of_value = ScaleExponent(value, weight); of_value != 0) {
+    const WeightedMoments scaled = Moments(TakeOut(of_value, value), weight);
+    moments.mean = std::ldexp(scaled.mean, of_value);
+    moments.variance = std::ldexp(scaled.variance, 2 * of_value);
+    moments.deviation = std::ldexp(scaled.deviation, of_value);
+    return moments;
+  }
   double total = 0;
   for (size_t i = 0; i < value.size(); ++i) {
+    if (WeightOf(weight, i) == 0) continue;  // however large the value is
     total += WeightOf(weight, i);
     moments.mean += WeightOf(weight, i) * value[i];
   }
   if (!(total > 0)) return {};
   moments.mean /= total;
   for (size_t i = 0; i < value.size(); ++i) {
+    if (WeightOf(weight, i) == 0) continue;
     const double deviation = value[i] - moments.mean;
     moments.variance += WeightOf(weight, i) * deviation * deviation;
   }
   moments.variance /= total;
+  moments.deviation = std::sqrt(moments.variance);
   return moments;
 }
 
 double ChainError(absl::Span<const double> value, absl::Span<const double> weight, absl::Span<const int64_t> chain) {
+  if (const int exponent = ScaleExponent(weight); exponent != 0) {
+    return ChainError(value, TakeOut(exponent, weight), chain);
+  }
+  if (const int exponent = ScaleExponent(value, weight); exponent != 0) {
+    return std::ldexp(ChainError(TakeOut(exponent, value), weight, chain), exponent);
+  }
   const double mean = Moments(value, weight).mean;
   double total = 0;
   std::vector<double> deviation(value.size());
@@ -103,7 +122,9 @@ double ChainError(absl::Span<const double> value, absl::Span<const double> weigh
 double AutocorrelationSize(absl::Span<const double> value, absl::Span<const double> weight,
                            absl::Span<const int64_t> chain) {
   const double error = ChainError(value, weight, chain);
-  return error > 0 ? Moments(value, weight).variance / (error * error) : 0;
+  if (!(error > 0)) return 0;
+  const double ratio = Moments(value, weight).deviation / error;
+  return ratio * ratio;
 }
 
 absl::StatusOr<NestedRun> NestedRun::Create(absl::Span<const double> log_likelihood,

@@ -1,4 +1,5 @@
-// What weighted rows are worth, by the kind of sampling they came from.
+// What weighted rows are worth, by the kind of sampling they came from. Weights and values may be of any size: 2^k
+// times them give the same answers, or 2^k times the answers, digit for digit.
 #ifndef CREAMERY_MODELS_STATISTICS_WEIGHTS_H_
 #define CREAMERY_MODELS_STATISTICS_WEIGHTS_H_
 
@@ -17,7 +18,8 @@ double KishSize(absl::Span<const double> weight);
 // sum w f / sum w, and the variance sum w (f - mean)^2 / sum w. weight: (n), or empty for equal weights.
 struct WeightedMoments {
   double mean = 0;
-  double variance = 0;
+  double variance = 0;   // infinite or 0 for values beyond 1e154 or below 1e-162
+  double deviation = 0;  // its root, right for values of any size
 };
 WeightedMoments Moments(absl::Span<const double> value, absl::Span<const double> weight);
 

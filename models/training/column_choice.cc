@@ -64,10 +64,10 @@ double Skewness(const std::vector<double>& value, const std::vector<double>& wei
   double third = 0;
   double total = 0;
   for (size_t i = 0; i < value.size(); ++i) {
-    third += weight[i] * std::pow(value[i] - moments.mean, 3);
+    third += weight[i] * std::pow((value[i] - moments.mean) / moments.deviation, 3);
     total += weight[i];
   }
-  return third / total / std::pow(moments.variance, 1.5);
+  return third / total;
 }
 
 // Whether the logarithm of the distance to the only bound is more symmetric than the distance. Where the bound lies in
@@ -116,7 +116,7 @@ absl::StatusOr<ColumnMap> ChooseColumn(const v1::Parameter& parameter, v1::Param
   ColumnMap t_map = map;  // theta -> t alone
   t_map.space = Space::kStandardized;
   const WeightedMoments t = Moments(column.Mapped(t_map), column.weight());
-  const double sd = std::sqrt(t.variance);
+  const double sd = t.deviation;
   // Below this the values differ by rounding only.
   if (!(sd > 1e-13 * std::abs(t.mean)) || sd == 0) {
     return absl::FailedPreconditionError(

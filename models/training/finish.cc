@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "models/check_description.h"
 #include "models/families.h"
 #include "models/statistics/held_out.h"
 #include "models/statistics/misfit.h"
@@ -11,6 +12,7 @@
 #include "models/training/member_rows.h"
 #include "models/training/parallel.h"
 #include "models/training/training_run.h"
+#include "models/training_warnings.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -77,8 +79,10 @@ void TrainingRun::Describe(v1::ModelVersion& description) const {
   training.set_dataset_revision(dataset.revision());
   training.set_dataset_digest(dataset.digest());
   training.set_row_kind(dataset.row_kind());
-  training.set_num_rows(data_.n());
+  training.set_num_rows(data_.num_rows);
   training.set_num_rows_dropped(data_.num_dropped);
+  training.set_num_rows_outside(data_.num_outside);
+  training.set_num_distinct_rows(data_.num_distinct);
   training.set_build(TrainingBuild());
   const bool used_gpu = std::any_of(trees_.begin(), trees_.end(), [this](const auto& tree) { return UsedGpu(tree); });
   training.set_device(used_gpu ? hooks_->device.name : TrainingDevice().name);
@@ -154,9 +158,14 @@ absl::StatusOr<std::string> TrainingRun::Finish() {
   ABSL_RETURN_IF_ERROR(ForEach(members(), hooks_->threads,
                                [&](int64_t k) { return LogProbOfMember(k, absl::MakeSpan(log_q).subspan(k * n, n)); }));
   ABSL_RETURN_IF_ERROR(DescribeMembers(log_q, training));
+  for (const v1::Warning warning : TrainingWarnings(training, data_.d())) training.add_warnings(warning);
   Safetensors artifact;
   for (int64_t k = 0; k < members(); ++k) WriteDensityTree(trees_[k], MemberPrefix(k), artifact);
   training.set_seconds(states_->Seconds());
+  if (const absl::Status status = CheckDescription(description); !status.ok()) {
+    // Nothing but numbers can be wrong in what was just written: log densities beyond all sense.
+    return absl::FailedPreconditionError(absl::StrCat("these rows leave no usable version: ", status.message()));
+  }
   WriteDescription(description, artifact);
   return artifact.Serialize();
 }

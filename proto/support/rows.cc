@@ -3,94 +3,20 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
+#include "proto/support/parameters.h"
 #include "proto/support/status_macros.h"
 #include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
 
-constexpr int kMaxParameters = 4096;
-constexpr size_t kMaxNameBytes = 128;
-constexpr size_t kMaxTextBytes = 1024;  // of a label, a unit
 constexpr int kMaxMarginalised = 4096;
 constexpr size_t kMaxDescriptionBytes = 4096;
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-bool Increasing(double lower, double upper) {
-  // The width must be finite too: the density is its inverse.
-  return std::isfinite(lower) && std::isfinite(upper) && lower < upper && std::isfinite(upper - lower);
-}
-
-absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
-  switch (prior.density_case()) {
-    case v1::Prior::kUniform:
-      if (Increasing(prior.uniform().lower(), prior.uniform().upper())) return absl::OkStatus();
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is uniform(", prior.uniform().lower(), ", ",
-                                                     prior.uniform().upper(), "), expected finite lower < upper"));
-    case v1::Prior::kNormal:
-      if (std::isfinite(prior.normal().mean()) && std::isfinite(prior.normal().stddev()) &&
-          prior.normal().stddev() > 0) {
-        return absl::OkStatus();
-      }
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is normal(", prior.normal().mean(), ", ",
-                                                     prior.normal().stddev(),
-                                                     "), expected a finite mean and a finite stddev > 0"));
-    case v1::Prior::kLogUniform:
-      if (prior.log_uniform().lower() > 0 && Increasing(prior.log_uniform().lower(), prior.log_uniform().upper())) {
-        return absl::OkStatus();
-      }
-      return absl::InvalidArgumentError(absl::StrCat("prior of '", name, "' is log_uniform(",
-                                                     prior.log_uniform().lower(), ", ", prior.log_uniform().upper(),
-                                                     "), expected finite 0 < lower < upper"));
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("prior of '", name, "' has no density, expected uniform, normal or log_uniform"));
-  }
-}
-
-absl::Status CheckShortText(absl::string_view what, const std::string& text) {
-  if (text.size() <= kMaxTextBytes) return CheckText(what, text);
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, " has ", text.size(), " bytes, expected at most ", kMaxTextBytes));
-}
-
-absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
-  const std::string& name = parameter.name();
-  if (name.empty() || name.size() > kMaxNameBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("parameter ", index, " has a name of ", name.size(),
-                                                   " characters, expected 1 to ", kMaxNameBytes));
-  }
-  ABSL_RETURN_IF_ERROR(CheckText(absl::StrCat("the name of parameter ", index), name, TextKind::kWord));
-  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the label of '", name, "'"), parameter.label()));
-  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the unit of '", name, "'"), parameter.unit()));
-  if (parameter.has_prior()) {
-    if (parameter.derived()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", name, "' is derived and has an analytic prior, expected one or the other"));
-    }
-    ABSL_RETURN_IF_ERROR(CheckPrior(name, parameter.prior()));
-  }
-  const double lower = parameter.has_lower() ? parameter.lower() : -kInf;
-  const double upper = parameter.has_upper() ? parameter.upper() : kInf;
-  // A bound that is given must be a number; one that is absent is infinite.
-  if ((parameter.has_lower() && !std::isfinite(lower)) || (parameter.has_upper() && !std::isfinite(upper)) ||
-      !(lower < upper)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bounds of '", name, "' are ", lower, " and ", upper, ", expected finite lower < upper"));
-  }
-  const bool bounded_prior = parameter.prior().has_uniform() || parameter.prior().has_log_uniform();
-  const Bounds bounds = BoundsOf(parameter);
-  if (bounded_prior &&
-      ((parameter.has_lower() && lower != bounds.lower) || (parameter.has_upper() && upper != bounds.upper))) {
-    return absl::InvalidArgumentError(absl::StrCat("'", name, "' has bounds ", lower, " and ", upper,
-                                                   " beside a prior on [", bounds.lower, ", ", bounds.upper,
-                                                   "], expected the prior's bounds or none"));
-  }
-  return absl::OkStatus();
-}
 
 // A column of one number per row, there if and only if the schema has it.
 absl::StatusOr<std::vector<double>> ParseColumn(absl::string_view what, bool expected, bool given,
@@ -118,24 +44,23 @@ absl::Status CheckLogLikelihood(absl::string_view what, const std::vector<double
 }
 
 // Parameters that were left away: names as parameters have them, none of them there.
-absl::Status CheckMarginalised(const v1::Dataset& schema, const std::set<std::string>& parameters) {
+absl::Status CheckMarginalised(const v1::Dataset& schema) {
   if (schema.marginalised_size() > kMaxMarginalised) {
     return absl::InvalidArgumentError(absl::StrCat("marginalised has ", schema.marginalised_size(),
                                                    " names, expected at most ", kMaxMarginalised));
   }
+  std::set<std::string> parameters;
+  for (const v1::Parameter& parameter : schema.parameters()) parameters.insert(parameter.name());
   std::set<std::string> names;
   for (int i = 0; i < schema.marginalised_size(); ++i) {
-    v1::Parameter left_away;
-    left_away.set_name(schema.marginalised(i));
-    const absl::Status status = CheckParameter(left_away, i);
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("marginalised: ", status.message()));
-    if (parameters.count(left_away.name()) > 0) {
+    const std::string& name = schema.marginalised(i);
+    ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("marginalised: parameter ", i), name));
+    if (parameters.count(name) > 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("marginalised has '", left_away.name(), "', which is a parameter of the dataset"));
+          absl::StrCat("marginalised has '", name, "', which is a parameter of the dataset"));
     }
-    if (!names.insert(left_away.name()).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("marginalised has '", left_away.name(), "' twice, expected different names"));
+    if (!names.insert(name).second) {
+      return absl::InvalidArgumentError(absl::StrCat("marginalised has '", name, "' twice, expected different names"));
     }
   }
   return absl::OkStatus();
@@ -150,18 +75,7 @@ std::vector<std::string> ColumnNames(const v1::Dataset& schema) {
 }  // namespace
 
 absl::Status CheckSchema(const v1::Dataset& schema) {
-  if (schema.parameters_size() < 1 || schema.parameters_size() > kMaxParameters) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the dataset has ", schema.parameters_size(), " parameters, expected 1 to ", kMaxParameters));
-  }
-  std::set<std::string> names;
-  for (int i = 0; i < schema.parameters_size(); ++i) {
-    ABSL_RETURN_IF_ERROR(CheckParameter(schema.parameters(i), i));
-    if (!names.insert(schema.parameters(i).name()).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("two parameters are named '", schema.parameters(i).name(), "', expected different names"));
-    }
-  }
+  ABSL_RETURN_IF_ERROR(CheckParameters("the dataset", schema.parameters()));
   if (schema.row_kind() == v1::ROW_KIND_UNSPECIFIED || !v1::RowKind_IsValid(schema.row_kind())) {
     return absl::InvalidArgumentError(absl::StrCat("row_kind is ", static_cast<int>(schema.row_kind()),
                                                    ", expected INDEPENDENT, MCMC or NESTED_SAMPLING"));
@@ -180,7 +94,7 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
                                                    schema.log_evidence().error(),
                                                    ", expected finite numbers and an error >= 0"));
   }
-  ABSL_RETURN_IF_ERROR(CheckMarginalised(schema, names));
+  ABSL_RETURN_IF_ERROR(CheckMarginalised(schema));
   if (schema.description().size() > kMaxDescriptionBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
                                                    " bytes, expected at most ", kMaxDescriptionBytes));

@@ -11,6 +11,7 @@
 #include "server/services/services.h"
 #include "server/statistics/evidence_question.h"
 #include "server/statistics/evidence_ratio_question.h"
+#include "server/statistics/finite_answer.h"
 #include "server/statistics/joint_question.h"
 #include "server/statistics/marginal_question.h"
 #include "server/statistics/reweight_question.h"
@@ -54,7 +55,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerMarginalKL(question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -65,7 +66,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerModelDimensionality(question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -79,6 +80,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
         [=](const Call& call) -> absl::StatusOr<Producer<Reply>> {
           ABSL_ASSIGN_OR_RETURN(const JointQuestion question, OpenJoint(source_.models, *request, call.stop));
           ABSL_ASSIGN_OR_RETURN(JointAnswer joint, AnswerJoint(question, nullptr, call.stop));
+          ABSL_RETURN_IF_ERROR(CheckFiniteAnswer(joint.head));
           const auto answer = std::make_shared<const JointAnswer>(std::move(joint));
           return Producer<Reply>([answer, row = int64_t{-1}](Reply* reply) mutable -> absl::StatusOr<bool> {
             const SampleTable& samples = answer->samples;
@@ -101,7 +103,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const EvidenceQuestion question, OpenEvidence(source_, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidence(source_, question, limits_.max_reply_bytes, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -110,7 +112,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const EvidenceRatioQuestion question, OpenEvidenceRatio(source_, *request, call.stop));
       ABSL_ASSIGN_OR_RETURN(*response, AnswerEvidenceRatio(source_, question, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 
@@ -118,7 +120,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
                                      v1::ReweightResponse* response) override {
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Long(), [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(*response, AnswerReweight(source_, *request, limits_.max_reply_bytes, call.stop));
-      return absl::OkStatus();
+      return CheckFiniteAnswer(*response);
     });
   }
 

@@ -42,7 +42,9 @@ absl::Status RowsUpload::Finish(v1::Dataset* response) {
   ABSL_ASSIGN_OR_RETURN(const Caller caller,
                         MakeCaller(call_, absl::StrCat("AppendRows ", part.digest), head_.request_id(), head_));
   const int64_t expected = head_.has_expected_num_rows() ? head_.expected_num_rows() : -1;
-  ABSL_ASSIGN_OR_RETURN(*response, registry_.AppendPart(caller, name_, {part.digest, head_.total_rows()}, expected));
+  ABSL_ASSIGN_OR_RETURN(
+      *response,
+      registry_.AppendPart(caller, name_, {part.digest, head_.total_rows(), writer_->num_rows_outside()}, expected));
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include "proto/support/status_macros.h"
 #include "server/statistics/evidence_question.h"
 #include "server/statistics/evidence_ratio_question.h"
+#include "server/statistics/finite_answer.h"
 #include "server/statistics/joint_question.h"
 #include "server/statistics/marginal_question.h"
 
@@ -94,8 +95,10 @@ absl::Status PinStatistics(const StatisticsSource& source, v1::StatisticsJob* jo
   return absl::InvalidArgumentError("statistics has no request that this server knows");
 }
 
-absl::StatusOr<StatisticsAnswer> AnswerStatistics(const StatisticsSource& source, const v1::StatisticsJob& job,
-                                                  const StatisticsProgress& progress, const StopToken& stop) {
+namespace {
+
+absl::StatusOr<StatisticsAnswer> AnswerAny(const StatisticsSource& source, const v1::StatisticsJob& job,
+                                           const StatisticsProgress& progress, const StopToken& stop) {
   StatisticsAnswer answer;
   if (job.has_marginal_kl()) {
     ABSL_ASSIGN_OR_RETURN(const auto question, OpenMarginal(source.models, job.marginal_kl(), stop));
@@ -121,6 +124,15 @@ absl::StatusOr<StatisticsAnswer> AnswerStatistics(const StatisticsSource& source
     return answer;
   }
   return absl::InvalidArgumentError("statistics has no request that this server knows");
+}
+
+}  // namespace
+
+absl::StatusOr<StatisticsAnswer> AnswerStatistics(const StatisticsSource& source, const v1::StatisticsJob& job,
+                                                  const StatisticsProgress& progress, const StopToken& stop) {
+  ABSL_ASSIGN_OR_RETURN(StatisticsAnswer answer, AnswerAny(source, job, progress, stop));
+  ABSL_RETURN_IF_ERROR(CheckFiniteAnswer(answer.result));
+  return answer;
 }
 
 }  // namespace creamery

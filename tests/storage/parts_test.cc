@@ -55,6 +55,16 @@ TEST_F(PartsTest, RangesAreReadAcrossParts) {
   EXPECT_THAT(reader->Read(3, 5), HasCode(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_F(PartsTest, RowsOnOrOutsideTheBoundsAreCounted) {
+  schema_.mutable_parameters(0)->set_lower(1);
+  schema_.mutable_parameters(1)->mutable_prior()->mutable_uniform()->set_upper(6);
+  auto writer = PartWriter::Create(*store_, schema_, 4).value();
+  EXPECT_THAT(writer->Append(Rows({1, 2, 3, 4}, {.1, .2}, {7, 7})), IsOk());
+  EXPECT_EQ(writer->num_rows_outside(), 1);
+  EXPECT_THAT(writer->Append(Rows({.5, 6, 3, 7}, {.1, .2}, {7, 7})), IsOk());
+  EXPECT_EQ(writer->num_rows_outside(), 3);
+}
+
 TEST_F(PartsTest, APartIsASafetensorsFileThatDoesNotDependOnTheMessages) {
   const std::string bytes = store_->ReadBlob(WriteTwoParts()[0].digest).value();
   ASSERT_OK_AND_ASSIGN(const Safetensors file, Safetensors::Parse(bytes));

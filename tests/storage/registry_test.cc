@@ -78,6 +78,23 @@ TEST_F(RegistryTest, PartsMakeRevisionsAndOldOnesStay) {
   EXPECT_THAT(registry_->GetDatasetRevision({"planck", "chain"}, 3, nullptr), HasCode(absl::StatusCode::kNotFound));
 }
 
+TEST_F(RegistryTest, ADatasetCountsTheRowsOutsideItsBoundsOverItsParts) {
+  MakeDataset();
+  const std::string part2 = PutBlob("part 2").digest;
+  ASSERT_OK_AND_ASSIGN(const v1::Dataset second, registry_->AppendPart(ada_, {"planck", "chain"}, {part2, 4, 3}, 3));
+  EXPECT_EQ(second.num_rows_outside(), 3);
+  ASSERT_OK_AND_ASSIGN(const v1::Dataset third,
+                       registry_->AppendPart(ada_, {"planck", "chain"}, {PutBlob("part 3").digest, 4, 2}, 7));
+  EXPECT_EQ(third.num_rows_outside(), 5);
+  EXPECT_EQ(third.num_rows(), 11);
+  EXPECT_EQ(third.creator(), second.creator());
+  EXPECT_EQ(registry_->GetDataset({"planck", "chain"})->num_rows_outside(), 5);
+  // What a client says of itself does not count.
+  v1::Dataset schema = Schema();
+  schema.set_num_rows_outside(99);
+  EXPECT_EQ(registry_->CreateDataset(ada_, {"planck", "more"}, schema)->num_rows_outside(), 0);
+}
+
 TEST_F(RegistryTest, AppendRefusesAWrongExpectationAndAnUnknownBlob) {
   MakeDataset();
   const std::string part2 = PutBlob("part 2").digest;

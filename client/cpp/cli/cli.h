@@ -65,6 +65,8 @@ nlohmann::json NumberToJson(double value);
 std::string NumberToText(double value);
 // "warning: …" on standard error, one line each.
 void PrintWarnings(const std::vector<v1::Warning>& warnings);
+// What the training of a version says against itself, with its numbers, in the same way.
+void PrintTrainingWarnings(const v1::ModelVersion& version);
 void PrintNotes(const std::vector<std::string>& notes);
 
 // The projects a list command covers: the given one, or all.

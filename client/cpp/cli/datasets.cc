@@ -73,6 +73,10 @@ void PrintSchema(const v1::Dataset& dataset) {
   if (dataset.marginalised_size() > 0) {
     std::printf("marginalised over %s\n", absl::StrJoin(dataset.marginalised(), ", ").c_str());
   }
+  if (dataset.num_rows_outside() > 0) {
+    std::printf("%lld rows lie on or outside the bounds: trainings leave them out\n",
+                static_cast<long long>(dataset.num_rows_outside()));
+  }
   std::printf("digest: %s\n", dataset.digest().c_str());
 }
 
@@ -80,10 +84,21 @@ void Print(const Context& context, const v1::Dataset& dataset) {
   context.json ? void(std::printf("%s\n", ToJson(dataset).c_str())) : PrintDataset(dataset);
 }
 
+// Rows that no training will use, on standard error; `before` the upload and `rows` in it.
+void WarnOfRowsOutside(const v1::Dataset& dataset, int64_t before, int64_t rows) {
+  const int64_t outside = dataset.num_rows_outside() - before;
+  if (outside <= 0) return;
+  std::fprintf(stderr,
+               "warning: %lld of %lld rows lie on or outside the declared bounds of a parameter: trainings leave them "
+               "out\n",
+               static_cast<long long>(outside), static_cast<long long>(rows));
+}
+
 absl::Status Upload(const Context& context, const FileArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Samples samples, ReadSamples(arguments));
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const v1::Dataset dataset, client.UploadDataset(arguments.name, samples));
+  WarnOfRowsOutside(dataset, 0, samples.rows.num_rows);
   Print(context, dataset);
   return absl::OkStatus();
 }
@@ -100,6 +115,7 @@ absl::Status Append(const Context& context, FileArguments arguments) {
   }
   ABSL_ASSIGN_OR_RETURN(const Samples samples, ReadSamples(arguments));
   ABSL_ASSIGN_OR_RETURN(const v1::Dataset dataset, client.AppendRows(arguments.name, samples, arguments.expected_rows));
+  WarnOfRowsOutside(dataset, schema.num_rows_outside(), samples.rows.num_rows);
   Print(context, dataset);
   return absl::OkStatus();
 }

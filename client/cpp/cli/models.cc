@@ -96,6 +96,7 @@ absl::Status Show(const Context& context, const ModelArguments& arguments) {
   }
   PrintModel(model);
   PrintDetails(version.version());
+  PrintTrainingWarnings(version.version());
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "client/cpp/cli/cli.h"
 #include "proto/support/status_macros.h"
@@ -60,6 +61,23 @@ std::string NumberToText(double value) {
 
 void PrintWarnings(const std::vector<v1::Warning>& warnings) {
   for (v1::Warning warning : warnings) std::fprintf(stderr, "warning: %s\n", WarningText(warning).c_str());
+}
+
+void PrintTrainingWarnings(const v1::ModelVersion& version) {
+  const v1::TrainingSummary& training = version.training();
+  for (const int number : training.warnings()) {
+    const auto warning = static_cast<v1::Warning>(number);
+    std::string numbers;
+    if (warning == v1::ROWS_LEFT_OUT) {
+      numbers = absl::StrCat(" (", training.num_rows_outside(), " rows left out, ", training.num_rows(), " used)");
+    } else if (warning == v1::FEW_DISTINCT_ROWS) {
+      numbers = absl::StrCat(" (", training.num_distinct_rows(), " of ", training.num_rows(), " rows differ)");
+    } else if (warning == v1::LARGE_MISFIT) {
+      numbers =
+          absl::StrFormat(" (%.2f +- %.2f nats)", training.held_out().misfit(), training.held_out().misfit_error());
+    }
+    std::fprintf(stderr, "warning: %s%s\n", WarningText(warning).c_str(), numbers.c_str());
+  }
 }
 
 void PrintNotes(const std::vector<std::string>& notes) {

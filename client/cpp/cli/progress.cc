@@ -88,6 +88,11 @@ absl::Status Follow(const Job& job, const Context& context) {
   } else {
     PrintJob(*ended);
   }
+  if (!ended->model_version().empty()) {
+    ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+    ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(ended->model_version()));
+    PrintTrainingWarnings(model.version());
+  }
   return JobStatus(*ended);
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _arguments, _arrays, _chains, _names, _priors, _warnings
+from creamery import _arguments, _arrays, _chains, _names, _priors, _samples, _warnings
 from creamery._errors import CreameryError, InvalidArgumentError
 from creamery._estimate import Estimate
 from creamery._transport import Transport
@@ -405,7 +405,11 @@ class Datasets:
         self._transport.call("DeleteDataset", dataset_service_pb2.DeleteDatasetRequest(name=name))
 
     def _append(self, full: str, rows: Columns, request_id: str, expected: Optional[int]) -> Dataset:
-        return Dataset(self._transport.upload("AppendRows", lambda: _append_requests(full, rows, request_id, expected)))
+        dataset = Dataset(
+            self._transport.upload("AppendRows", lambda: _append_requests(full, rows, request_id, expected))
+        )
+        _warn_of_rows_outside(dataset, rows["theta"])
+        return dataset
 
     def _delete_if_empty(self, full: str) -> None:
         try:
@@ -413,6 +417,25 @@ class Datasets:
                 self.delete(full)
         except CreameryError:
             pass
+
+
+def _warn_of_rows_outside(dataset: Dataset, theta: NDArray[Any]) -> None:
+    """Warns of rows just uploaded, theta (n, d), that the dataset counts among those that no training will use."""
+    if dataset.proto.num_rows_outside == 0:
+        return
+    inside = np.ones(len(theta), dtype=bool)
+    for column, parameter in zip(theta.T, dataset.proto.parameters):
+        lower, upper = _samples.bounds(parameter)
+        if lower is not None:
+            inside &= column > lower
+        if upper is not None:
+            inside &= column < upper
+    outside = int(np.count_nonzero(~inside))
+    if outside:
+        _warnings.warn_client(
+            f"{_names.short(dataset.name)}: {outside} of {len(theta)} rows lie on or outside the declared bounds of a "
+            "parameter: trainings leave them out"
+        )
 
 
 def is_run(theta: Any) -> bool:

@@ -219,7 +219,8 @@ class Job(Generic[Result]):
             timeout: longest wait, seconds; None for no limit.
 
         Returns:
-            The model version that a training made; of a statistic, what its method returns: an Estimate, a JointResult.
+            The model version that a training made, with CreameryWarnings of what the training says against itself; of a
+            statistic, what its method returns: an Estimate, a JointResult.
 
         Raises:
             JobFailedError: it failed or was cancelled; the message is the job's error.
@@ -241,7 +242,9 @@ class Job(Generic[Result]):
             raise JobFailedError(message, code, self.name, state)
         if self.kind != "training":
             return cast(Result, _answers.of_job(self._transport, self._proto))
-        return cast(Result, Model.open(self._transport, self._proto.model_version))
+        model = Model.open(self._transport, self._proto.model_version)
+        model.warn_of_training()
+        return cast(Result, model)
 
     def _subject(self) -> str:
         if self.kind != "training":

@@ -6,11 +6,11 @@ import hashlib
 import os
 import warnings
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from creamery import _arguments, _chain_rows, _check, _corner, _names, _specs
+from creamery import _arguments, _chain_rows, _check, _corner, _names, _specs, _warnings
 from creamery._chain_rows import ChainLike
 from creamery._errors import DataLossError, InvalidArgumentError
 from creamery._inference import DensityQuestions
@@ -48,6 +48,26 @@ class Model(DensityQuestions, StatisticsQuestions):
     def training(self) -> Training:
         """How it was trained: members, losses, held-out statistics, the data's digest, what was compared."""
         return Training(self.proto.training)
+
+    def warn_of_training(self) -> Tuple[str, ...]:
+        """Issues what the training says against itself as CreameryWarnings, with its numbers.
+
+        Returns:
+            Their names, such as "ROWS_LEFT_OUT".
+
+        Example:
+            >>> client.model("planck/cosmo").warn_of_training()
+            ()
+        """
+        training = self.proto.training
+        kinds = _warnings.names(training.warnings)
+        numbers = {
+            "ROWS_LEFT_OUT": f"{training.num_rows_outside} rows left out, {training.num_rows} used",
+            "FEW_DISTINCT_ROWS": f"{training.num_distinct_rows} of {training.num_rows} rows differ",
+            "LARGE_MISFIT": f"{training.held_out.misfit:.2f} ± {training.held_out.misfit_error:.2f} nats",
+        }
+        _warnings.warn(kinds, _names.short(self.name), numbers)
+        return kinds
 
     def proposal(self, fallback: float = 0.1) -> Proposal:
         """The density as a proposal for a nested sampler: a prior transform and the correction that keeps log Z.

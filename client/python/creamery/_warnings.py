@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Iterable, Tuple
+from typing import Iterable, Mapping, Optional, Tuple
 
 from creamery.v1 import warning_pb2
 
@@ -32,6 +32,12 @@ _TEXTS = {
     "its error is larger than the differences that the question is about",
     "FEW_DISTINCT_ROWS": "most rows repeat others: the distinct ones are too few for the errors to be believed",
     "NO_LOG_EVIDENCE": "a model carries no log-evidence: what needs one is left out",
+    "ROWS_LEFT_OUT": "rows on or outside a declared bound were left out of the training: "
+    "the answer is of the rows that remain",
+    "LARGE_MISFIT": "the density is far from rows it has not seen: "
+    "they are degenerate, or its family cannot describe them",
+    "NOT_DETERMINED": "the samples do not determine the answer: its error is larger than the differences in question",
+    "FEW_DISTINCT_ROWS": "most rows repeat others: the distinct ones are too few for the errors to be believed",
 }
 
 
@@ -53,11 +59,19 @@ def names(values: Iterable[int]) -> Tuple[str, ...]:
     return tuple(dict.fromkeys(known.get(value, f"WARNING_{value}") for value in values))
 
 
-def warn(kinds: Iterable[str], subject: str) -> None:
-    """Issues each as a CreameryWarning that points at the caller's line outside this package."""
+def warn(kinds: Iterable[str], subject: str, numbers: Optional[Mapping[str, str]] = None) -> None:
+    """Issues each as a CreameryWarning that points at the caller's line outside this package.
+
+    Args:
+        kinds: names of the warnings.
+        subject: what they are of.
+        numbers: by kind, what to add in brackets.
+    """
     level = _level_of_caller()
     for kind in kinds:
         text = _TEXTS.get(kind, f"the server warns of {kind}, which this client does not know")
+        if numbers and kind in numbers:
+            text = f"{text} ({numbers[kind]})"
         warnings.warn(CreameryWarning(kind, f"{subject}: {text}"), stacklevel=level)
 
 

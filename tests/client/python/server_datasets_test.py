@@ -116,3 +116,19 @@ def test_a_frame_of_anesthetic_brings_its_weights(client):
     dataset = client.datasets.upload("frame/chain", frame)
     assert dataset.names == ["a", "b"]
     np.testing.assert_array_equal(client.datasets.download(dataset)["weights"], [1.0, 0.5])
+
+
+def test_rows_on_or_outside_the_bounds_are_counted_and_said(client):
+    theta = [[0.5, 1.0], [0.0, 1.0], [0.2, 9.0], [1.5, 9.0]]
+    priors = {"a": (0.0, 1.0)}
+    with pytest.warns(creamery.CreameryWarning, match="outside/chain: 2 of 4 rows lie on or outside the declared bounds"):
+        dataset = client.datasets.upload("outside/chain", theta, names=["a", "b"], priors=priors)
+    assert dataset.proto.num_rows_outside == 2
+    with pytest.warns(creamery.CreameryWarning, match="1 of 2 rows lie on or outside"):
+        grown = client.datasets.append("outside/chain", [[0.7, 0.0], [1.0, 0.0]])
+    assert grown.proto.num_rows_outside == client.datasets.get("outside/chain").proto.num_rows_outside == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_inside_are_no_reason_to_warn(client):
+    client.datasets.upload("inside/chain", [[0.5], [0.2]], names=["a"], priors={"a": (0.0, 1.0)})

@@ -49,6 +49,37 @@ def test_a_job_that_cannot_succeed_says_why(client):
         client.train("jobs/weightless", chain, QUICK).result(timeout=60)
 
 
+def test_a_result_says_what_its_training_left_out(client):
+    theta = np.abs(gaussian_rows(400))
+    theta[:50, 0] = 0.0
+    with pytest.warns(creamery.CreameryWarning, match="50 of 400 rows"):
+        chain = client.datasets.upload("jobs/edge", theta, names=["a", "b"], bounds={"a": (0.0, None)})
+    with pytest.warns(creamery.CreameryWarning, match=r"jobs/edge@1: .*left out.*50 rows left out, 350 used"):
+        model = client.train("jobs/edge", chain, QUICK).result(timeout=60)
+    assert "ROWS_LEFT_OUT" in model.warn_of_training()
+    assert model.training.num_rows_outside == 50
+
+
+@pytest.mark.parametrize("family", ["MAF", "NSF", "KDE", "AUTO"])
+def test_degenerate_rows_are_refused_alike_by_every_family(client, family):
+    theta = gaussian_rows(300)
+    theta[:, 1] = 1 + 2 * theta[:, 0]
+    name = f"degenerate/{family.lower()}"
+    client.datasets.upload(name, theta, names=["a", "b"])
+    with pytest.raises(creamery.JobFailedError, match="'b' is a linear combination of 'a'"):
+        client.train(name, name, getattr(creamery, family)()).result(timeout=60)
+
+
+def test_weights_and_parameters_of_any_size_train(client):
+    theta = gaussian_rows(300) * np.array([1e200, 1e-200])
+    for exponent in (-300, 150, 290):
+        name = f"scales/w{exponent}"
+        client.datasets.upload(name, theta, names=["a", "b"], weights=np.full(300, 10.0**exponent))
+        model = client.train(name, name, QUICK).result(timeout=60)
+        assert np.isfinite(model.log_prob(theta)).all()
+        assert model.training.held_out.kish_size == pytest.approx(300)
+
+
 def test_a_wrong_training_is_refused_at_once(client, chain):
     with pytest.raises(creamery.NotFoundError):
         client.train("jobs/cosmo", "planck/nothing", QUICK)

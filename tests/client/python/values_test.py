@@ -7,7 +7,7 @@ import creamery
 import grpc
 import numpy as np
 import pytest
-from creamery import _arrays, _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings
+from creamery import _arrays, _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings, _weights
 from creamery.v1 import dataset_pb2, job_pb2, statistics_service_pb2
 
 
@@ -190,3 +190,11 @@ def test_samples_become_samples_of_getdist_with_bounds():
     assert (samples.ranges.getLower("a"), samples.ranges.getUpper("a")) == (0, 2)
     np.testing.assert_array_equal(samples.samples, THETA)
     np.testing.assert_array_equal(samples.loglikes, -LOG_PROB)
+
+
+@pytest.mark.parametrize("exponent", [-1064, -600, 0, 600, 1010])
+def test_effective_sizes_do_not_know_the_scale_of_the_weights(exponent):
+    weights = np.array([1.0, 3.0, 0.0])
+    assert _weights.effective_size(np.ldexp(weights, exponent)) == 1.6
+    assert _weights.effective_size(np.zeros(3)) == 0.0
+    assert _weights.effective_size(np.empty(0)) == 0.0

@@ -37,6 +37,66 @@ TEST(KishSizeTest, CountsEqualRowsAndDiscountsUnequalOnes) {
   EXPECT_EQ(KishSize({0, 0}), 0);
 }
 
+// Powers of two from the smallest number to the largest: the same digits, whatever the size.
+TEST(ScaleTest, WeightsAndValuesOfAnySizeGiveTheSameDigits) {
+  const RandomStream random(3, RandomPurpose::kStatistics);
+  std::vector<double> weight;
+  std::vector<double> value;
+  for (int i = 0; i < 500; ++i) {
+    weight.push_back(std::ldexp(std::floor(1 + 1000 * random.Uniform(i)), -10));
+    value.push_back(std::ldexp(std::floor(1000 * random.Normal(i)), -10));
+  }
+  const auto times = [](std::vector<double> numbers, int exponent) {
+    for (double& number : numbers) number = std::ldexp(number, exponent);
+    return numbers;
+  };
+  const WeightedMoments expected = Moments(value, weight);
+  const double error = ChainError(value, weight, {});
+  for (const int exponent : {-1064, -1000, -540, -300, 300, 520, 1000, 1010}) {
+    const std::vector<double> w = times(weight, exponent);
+    EXPECT_EQ(KishSize(w), KishSize(weight)) << exponent;
+    EXPECT_EQ(Moments(value, w).mean, expected.mean) << exponent;
+    EXPECT_EQ(Moments(value, w).variance, expected.variance) << exponent;
+    EXPECT_EQ(ChainError(value, w, {}), error) << exponent;
+    EXPECT_EQ(AutocorrelationSize(value, w, {}), AutocorrelationSize(value, weight, {})) << exponent;
+  }
+  for (const int exponent : {-1000, -540, -300, 300, 520, 1000, 1010}) {
+    const std::vector<double> v = times(value, exponent);
+    EXPECT_EQ(Moments(v, weight).mean, std::ldexp(expected.mean, exponent)) << exponent;
+    EXPECT_EQ(Moments(v, weight).deviation, std::ldexp(expected.deviation, exponent)) << exponent;
+    EXPECT_EQ(ChainError(v, weight, {}), std::ldexp(error, exponent)) << exponent;
+    EXPECT_EQ(AutocorrelationSize(v, weight, {}), AutocorrelationSize(value, weight, {})) << exponent;
+  }
+}
+
+TEST(ScaleTest, ARowWithoutWeightDoesNotSetTheScale) {
+  EXPECT_EQ(Moments({1, 3, 1e300}, {1, 1, 0}).deviation, 1);
+  EXPECT_EQ(ChainError({1, 3, 1e300}, {1, 1, 0}, {}), ChainError({1, 3}, {1, 1}, {}));
+}
+
+TEST(ScaleTest, HeldOutStatisticsDoNotKnowTheScaleOfTheWeights) {
+  const RandomStream random(4, RandomPurpose::kStatistics);
+  std::vector<double> log_q;
+  std::vector<int64_t> fold;
+  std::vector<double> weight;
+  for (int i = 0; i < 400; ++i) log_q.push_back(random.Normal(i));
+  for (int i = 0; i < 200; ++i) fold.push_back(i % 2);
+  for (int i = 0; i < 200; ++i) weight.push_back(std::ldexp(std::floor(1 + 9 * random.Uniform(i)), -4));
+  HeldOutInput input;
+  input.members = 2;
+  input.log_q = log_q;
+  input.fold = fold;
+  input.weight = weight;
+  ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics expected, ComputeHeldOut(input));
+  for (const int exponent : {-1060, -600, 600, 1010}) {
+    std::vector<double> scaled = weight;
+    for (double& w : scaled) w = std::ldexp(w, exponent);
+    input.weight = scaled;
+    ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics statistics, ComputeHeldOut(input));
+    EXPECT_EQ(statistics.SerializeAsString(), expected.SerializeAsString()) << exponent;
+  }
+}
+
 // x_t = 0.9 x_{t-1} + noise has n_eff = n (1 - 0.9) / (1 + 0.9).
 std::vector<double> AutoregressiveChain(int64_t n, uint64_t seed) {
   const RandomStream random(seed, RandomPurpose::kStatistics);

@@ -180,6 +180,105 @@ TEST(TrainerTest, ConstantAndDependentParametersAreNamed) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("'b' is a linear combination")));
 }
 
+// What every family must say in the same words; `auto` and the others made of flows come down to one check.
+TEST(TrainerTest, DegenerateRowsAreRefusedAlikeByEveryFamily) {
+  const TrainingInput combined =
+      MakeInput({FreeParameter("a"), BoxParameter("b", -10, 10)}, 200, [](const auto& u, double* row) {
+        row[0] = u(0);
+        row[1] = 1 + 2 * u(0);
+      });
+  const TrainingInput repeated =
+      MakeInput({FreeParameter("a"), FreeParameter("b")}, 1000, [i = 0](const auto&, double* row) mutable {
+        row[0] = std::sin(i % 5);
+        row[1] = std::cos(2 * (i++ % 5));
+      });
+  for (const std::string family : {"maf", "nsf", "kde", "piecewise", "blocks", "auto"}) {
+    TrainingInput input = combined;
+    *input.job.mutable_training()->mutable_spec() = SpecOf(family);
+    EXPECT_THAT(Train(input, {}), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                           HasSubstr("parameter 'b' is a linear combination of 'a'")))
+        << family;
+    input = repeated;
+    *input.job.mutable_training()->mutable_spec() = SpecOf(family);
+    EXPECT_THAT(Train(input, {}),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("only 5 of 1000 rows differ")))
+        << family;
+  }
+}
+
+// Parameters and weights in other units, powers of two apart: the same networks, and the same densities but for the
+// units.
+TEST(TrainerTest, TheScaleOfParametersAndWeightsDoesNotMatter) {
+  const auto input_of = [](const std::string& family, double of_a, double of_b, double of_c, double of_weight) {
+    TrainingInput input = MakeInput({FreeParameter("a"), FreeParameter("b"), BoxParameter("c", 0, of_c)}, 300,
+                                    [&](const auto& u, double* row) {
+                                      row[0] = of_a * (u(0) + u(1));
+                                      row[1] = of_b * (u(0) * u(2) - 0.5);
+                                      row[2] = of_c * (0.25 + 0.5 * u(3));
+                                    });
+    for (int i = 0; i < 300; ++i) input.rows.weight.push_back(of_weight * (1 + i % 3));
+    input.dataset.set_has_weight(true);
+    *input.job.mutable_training()->mutable_spec() = SpecOf(family);
+    input.job.mutable_training()->mutable_spec()->mutable_training()->set_max_epochs(3);
+    input.job.mutable_training()->mutable_spec()->mutable_training()->set_members(2);
+    return input;
+  };
+  for (const std::string family : {"maf", "nsf", "kde", "blocks", "piecewise"}) {
+    ASSERT_OK_AND_ASSIGN(const std::string plain_bytes, Train(input_of(family, 1, 1, 1, 1), {}));
+    ASSERT_OK_AND_ASSIGN(const auto plain, LoadEstimator(plain_bytes));
+    for (const double sign : {-1.0, 1.0}) {
+      const double a = std::exp2(sign * 900), b = std::exp2(sign * -700), c = std::exp2(sign * 500);
+      ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(input_of(family, a, b, c, std::exp2(sign * -1000)), {}));
+      ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(bytes));
+      const double shift = -sign * (900 - 700 + 500) * std::log(2.0);
+      for (const double x : {-0.2, 0.3, 0.8}) {
+        std::vector<double> expected(1), found(1), gradient(3);
+        const std::vector<double> point = {2 * x, x - 0.5, 0.4 + 0.2 * x};
+        const std::vector<double> scaled = {a * point[0], b * point[1], c * point[2]};
+        ASSERT_THAT(plain->density()->LogProb(point, absl::MakeSpan(expected), StopToken()), IsOk());
+        ASSERT_THAT(model->density()->LogProb(scaled, absl::MakeSpan(found), StopToken()), IsOk());
+        EXPECT_NEAR(found[0] - shift, expected[0], 1e-6) << family << " " << sign;
+        std::vector<double> slope(3);
+        ASSERT_THAT(
+            plain->density()->LogProbGradient(point, absl::MakeSpan(expected), absl::MakeSpan(slope), StopToken()),
+            IsOk());
+        ASSERT_THAT(
+            model->density()->LogProbGradient(scaled, absl::MakeSpan(found), absl::MakeSpan(gradient), StopToken()),
+            IsOk());
+        const double unit[] = {a, b, c};
+        for (int j = 0; j < 3; ++j) {
+          EXPECT_NEAR(gradient[j] * unit[j], slope[j], 1e-4 * (1 + std::abs(slope[j]))) << family << " " << sign;
+        }
+      }
+      std::vector<double> draws(30), scaled_draws(30);
+      ASSERT_THAT(Sample(*plain->density(), 1, 0, absl::MakeSpan(draws), StopToken()), IsOk());
+      ASSERT_THAT(Sample(*model->density(), 1, 0, absl::MakeSpan(scaled_draws), StopToken()), IsOk());
+      for (int i = 0; i < 30; ++i) {
+        const double unit = i % 3 == 0 ? a : i % 3 == 1 ? b : c;
+        EXPECT_NEAR(scaled_draws[i] / unit, draws[i], 1e-6) << family << " " << sign;
+      }
+    }
+  }
+}
+
+TEST(TrainerTest, ATrainingSaysWhatItLeftOut) {
+  TrainingInput input = MakeInput({FreeParameter("a"), BoxParameter("b", 0, 1)}, 400, [](const auto& u, double* row) {
+    row[0] = u(0);
+    row[1] = u(1) < 0.25 ? 0 : u(2);
+  });
+  *input.job.mutable_training()->mutable_spec() = SpecOf("maf");
+  input.job.mutable_training()->mutable_spec()->mutable_training()->set_max_epochs(2);
+  ASSERT_OK_AND_ASSIGN(const std::string artifact, Train(input, {}));
+  ASSERT_OK_AND_ASSIGN(const auto model, LoadEstimator(artifact));
+  const v1::TrainingSummary& training = model->description().training();
+  EXPECT_GT(training.num_rows_outside(), 60);
+  EXPECT_EQ(training.num_rows_outside(), training.num_rows_dropped());
+  EXPECT_EQ(training.num_rows() + training.num_rows_outside(), 400);
+  EXPECT_EQ(training.num_distinct_rows(), training.num_rows());
+  ASSERT_FALSE(training.warnings().empty());
+  EXPECT_EQ(training.warnings(0), v1::ROWS_LEFT_OUT);
+}
+
 TEST(TrainerTest, UnknownParametersListTheRightOnes) {
   TrainingInput input = SmallInput("maf");
   input.job.mutable_training()->add_parameters("sigma8");

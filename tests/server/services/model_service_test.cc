@@ -80,6 +80,35 @@ TEST_F(ModelServiceTest, WhatIsNotAnArtifactIsRefusedAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_ / "data/blobs"));
 }
 
+// The table of edits is tests/models/check_description_test.cc.
+TEST_F(ModelServiceTest, AnEditedDescriptionIsRefusedByItsField) {
+  v1::ModelVersion description = TestDescription();
+  description.mutable_training()->mutable_held_out()->set_misfit(1e308);
+  EXPECT_THAT(Import(kModel, TestArtifact(description, 3)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("training.held_out.misfit is 1e+308")));
+  description = TestDescription();
+  description.mutable_signature()->mutable_parameters(0)->set_unit("\x1b[31m");
+  EXPECT_THAT(Import(kModel, TestArtifact(description, 3)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unit of")));
+  EXPECT_THAT(server_->registry().GetModel({"planck", "wcdm"}), HasCode(absl::StatusCode::kNotFound));
+}
+
+// As a registry of an earlier program may hold one.
+TEST_F(ModelServiceTest, AStoredArtifactWithABadDescriptionDoesNotLoad) {
+  v1::ModelVersion description = TestDescription();
+  description.mutable_training()->mutable_held_out()->set_log_prob_variance(-1);
+  const Caller caller{"ada", "", "", absl::Now()};
+  ASSERT_OK_AND_ASSIGN(const auto writer, server_->registry().blobs().NewBlob());
+  ASSERT_THAT(writer->Append(TestArtifact(description, 3)), IsOk());
+  ASSERT_OK_AND_ASSIGN(const BlobWriter::Committed blob, writer->Commit());
+  ASSERT_THAT(server_->registry().ImportVersion(caller, {"planck", "wcdm"}, description, blob.digest), IsOk());
+  server_.reset();
+  StartServer();
+  EXPECT_THAT(WhoAnswers(""), StatusIs(absl::StatusCode::kDataLoss,
+                                       ::testing::AllOf(HasSubstr("projects/planck/models/wcdm/versions/1"),
+                                                        HasSubstr("training.held_out.log_prob_variance is -1"))));
+}
+
 TEST_F(ModelServiceTest, ARepeatedImportIsTheSameVersionAndOtherContentIsRefused) {
   v1::ModelVersion first;
   v1::ModelVersion again;

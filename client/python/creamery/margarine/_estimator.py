@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from creamery import _chain_objects, _names, _warnings
+from creamery import _chain_objects, _names, _warnings, _weights
 from creamery._chains import Chains
 from creamery._errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from creamery._jobs import JobStatus
@@ -294,7 +294,7 @@ def estimated_limits(theta: NDArray[Any], weights: NDArray[Any]) -> Tuple[NDArra
     Raises:
         InvalidArgumentError: the effective size is at most 3.
     """
-    n = float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+    n = _weights.effective_size(weights)
     if not n > 3:
         raise InvalidArgumentError(f"the samples have an effective size of {n:.2g}, expected more than 3")
     low, high = theta.min(axis=0), theta.max(axis=0)

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy as np
 
-from creamery import _specs
+from creamery import _specs, _weights
 from creamery._errors import InvalidArgumentError
 from creamery.margarine._estimator import Estimator, tensor
 from creamery.margarine.maf import FirstGeneration
@@ -100,7 +100,7 @@ def bandwidth_factor(given: Bandwidth, estimator: Estimator) -> float:
     """
     size = estimator.theta.shape[1]
     weights = estimator.sample_weights
-    n = float(weights.sum() ** 2 / (weights**2).sum())
+    n = _weights.effective_size(weights)
     silverman = (n * (size + 2) / 4.0) ** (-1.0 / (size + 4))
     scott = n ** (-1.0 / (size + 4))
     if given == "silverman":
