@@ -105,6 +105,8 @@ absl::StatusOr<v1::EstimatorSpec> CompleteSpec(const v1::EstimatorSpec& spec, co
     }
   }
   ABSL_RETURN_IF_ERROR(FindFamily(spec).status());
+  // Never ignored in silence: whoever asks for a tail would take the answer for one.
+  if (spec.has_tail()) return absl::UnimplementedError("tail: this program does not learn tails yet; leave it out");
   v1::EstimatorSpec complete = spec;
   ABSL_RETURN_IF_ERROR(CompleteFamily(kept, complete));
   ABSL_RETURN_IF_ERROR(CompleteTraining(schema.num_rows(), complete.family_case(), *complete.mutable_training()));

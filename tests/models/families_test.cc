@@ -33,6 +33,14 @@ TEST(FamiliesTest, AreAllCasesOfTheSpecAndAnEmptySpecListsThem) {
   EXPECT_EQ(family->name, "nsf");
 }
 
+TEST(CompleteSpecTest, ATailIsRefusedAndNotLeftOutInSilence) {
+  v1::EstimatorSpec spec;
+  spec.mutable_maf();
+  spec.mutable_tail();
+  EXPECT_THAT(CompleteSpec(spec, Schema(), {}),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("tail: this program does not learn tails yet")));
+}
+
 TEST(CompleteSpecTest, WritesEveryDefault) {
   v1::EstimatorSpec spec;
   spec.mutable_maf();

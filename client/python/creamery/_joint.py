@@ -29,7 +29,7 @@ class JointResult:
         joint_dimensionality: d_G of the joint posterior.
         p_value: chance of a tension at least as large; None if d is not positive.
         sigma: the same in standard deviations of a normal; None if p_value is.
-        sigma_range: ends of `sigma` when log S and d move by one standard error; None where undefined.
+        sigma_range: ends of `sigma` that hold 68 % of what the errors of log S and d allow; None where undefined.
         columns: names of all parameters, those of the first model first.
         shared: names of those that at least two models have.
         theta: (n, d) weighted samples of the joint posterior.
