@@ -20,12 +20,12 @@ def warn(values: Iterable[int], subject: str) -> Tuple[str, ...]:
 
 def marginal_kl(reply: Any) -> Estimate:
     """Of a MarginalKLResponse."""
-    return _estimate.from_proto(reply.kl, "nats", **_details(reply))
+    return _estimate.from_proto(reply.kl, "nats", remarks=_remarks(reply), **_details(reply))
 
 
 def dimensionality(reply: Any) -> Estimate:
     """Of a ModelDimensionalityResponse."""
-    return _estimate.from_proto(reply.dimensionality, "", **_details(reply))
+    return _estimate.from_proto(reply.dimensionality, "", remarks=_remarks(reply), **_details(reply))
 
 
 def evidence(reply: Any, method: str, num_points: int = 0) -> Evidence:
@@ -78,6 +78,14 @@ def of_job(transport: Transport, job: Any) -> Any:
         wanted = not job.statistics.joint_posterior.without_samples
         return JointResult.of_job(transport, result.joint_posterior, job.name if wanted else None)
     raise InternalError(f"{job.name} has succeeded without an answer that this client knows")
+
+
+def _remarks(reply: Any) -> Tuple[str, ...]:
+    """What a reply leaves out, in sentences, each issued as a warning too."""
+    found = tuple(dict.fromkeys(reply.remarks))
+    for remark in found:
+        _warnings.warn_remark(remark, _names.short(reply.model_version) if reply.model_version else "creamery")
+    return found
 
 
 def _details(reply: Any) -> Any:

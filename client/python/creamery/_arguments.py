@@ -206,9 +206,13 @@ def path(what: str, value: Any) -> Path:
     Raises:
         InvalidArgumentError: it is neither a text nor a path.
     """
-    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes) or "\0" in os.fspath(value):
-        raise wrong(what, value, "a path")
-    return Path(value)
+    given = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    try:
+        if isinstance(given, str) and given and "\0" not in given and os.fsencode(given):
+            return Path(given)
+    except UnicodeEncodeError:
+        pass
+    raise wrong(what, value, "a path")
 
 
 def one_of(what: str, value: Any, choices: Sequence[str]) -> str:

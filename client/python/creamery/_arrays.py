@@ -77,7 +77,7 @@ def floats(what: str, values: Any) -> NDArray[Any]:
     Raises:
         InvalidArgumentError: these are not numbers, some are masked, or float64 does not hold them.
     """
-    array = _array(what, values)
+    array = plain_array(what, values)
     if array.dtype in _FLOATS:
         return np.asarray(array, order="C")
     if array.dtype.kind == "O":
@@ -91,7 +91,7 @@ def floats(what: str, values: Any) -> NDArray[Any]:
     return np.asarray(converted, order="C")
 
 
-def _array(what: str, values: Any) -> NDArray[Any]:
+def plain_array(what: str, values: Any) -> NDArray[Any]:
     """The array of anything that NumPy takes for one, without masks.
 
     Raises:
@@ -111,7 +111,7 @@ def _array(what: str, values: Any) -> NDArray[Any]:
     if isinstance(values, (str, bytes, dict, set, frozenset)) or values is None:
         raise InvalidArgumentError(f"{what} is {_arguments.shown(values)}, expected an array of numbers")
     if isinstance(values, (list, tuple)) and any(isinstance(each, np.ma.MaskedArray) for each in values):
-        return _array(what, np.ma.stack([np.ma.asarray(each) for each in values]))
+        return plain_array(what, np.ma.stack([np.ma.asarray(each) for each in values]))
     try:
         return np.asarray(values)
     except Exception as error:  # noqa: BLE001  (__array__ of somebody else's may raise anything)
@@ -157,7 +157,7 @@ def integers(what: str, values: Any) -> NDArray[np.int64]:
     Raises:
         InvalidArgumentError: some values are not whole numbers, or beyond int64.
     """
-    array = _array(what, values)
+    array = plain_array(what, values)
     if array.dtype.kind == "O":
         flat = [_arguments.whole(what, each) for each in array.ravel()]
         return np.array(flat, dtype=np.int64).reshape(array.shape)

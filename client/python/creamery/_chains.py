@@ -354,12 +354,12 @@ def _row_numbers(key: Any, rows: int) -> NDArray[np.int64]:
             return np.arange(rows)[key]
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError(f"rows are {key!r}: {error}") from None
-    chosen = np.asarray(key)
+    chosen = _arrays.plain_array("rows", key)
     if chosen.dtype == np.bool_:
         if chosen.shape != (rows,):
             raise InvalidArgumentError(f"the mask has shape {chosen.shape}, expected ({rows},)")
         return np.flatnonzero(chosen)
-    index = np.atleast_1d(_arrays.integers("rows", key if chosen.size else np.empty(0, dtype=np.int64)))
+    index = np.atleast_1d(_arrays.integers("rows", chosen if chosen.size else np.empty(0, dtype=np.int64)))
     if index.ndim != 1 or (index >= rows).any() or (index < -rows).any():
         raise InvalidArgumentError(f"rows are {_arguments.shown(key)}, expected numbers from 0 to {rows - 1}")
     return np.where(index < 0, index + rows, index)

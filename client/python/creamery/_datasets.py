@@ -79,6 +79,11 @@ class Dataset:
         return str(dataset_pb2.RowKind.Name(self.proto.row_kind)).lower()
 
     @property
+    def num_rows_outside(self) -> int:
+        """Rows on or outside the declared bounds of a parameter, which no training uses."""
+        return int(self.proto.num_rows_outside)
+
+    @property
     def marginalised(self) -> List[str]:
         """Sampled parameters of the analysis that are not among `names`: integrated out by leaving them away."""
         return list(self.proto.marginalised)
@@ -96,7 +101,8 @@ class Dataset:
         return {each.name: _priors.from_proto(each.prior) for each in self.proto.parameters if each.HasField("prior")}
 
     def __repr__(self) -> str:
-        return f"<Dataset {_names.short(self.name)}: {self.num_rows} rows of {', '.join(self.names)}; {self.kind}>"
+        outside = f", {self.num_rows_outside} of them outside the bounds" if self.num_rows_outside else ""
+        return f"<Dataset {_names.short(self.name)}: {self.num_rows} rows of {', '.join(self.names)}{outside}; {self.kind}>"
 
 
 DatasetLike = Union[Dataset, str]

@@ -24,6 +24,7 @@ class Estimate:
         model_version: the version that answered.
         prior_model_version: the version of the prior's model; empty if it is analytic.
         unit: "nats", or empty for a pure number.
+        remarks: what the answer leaves out and how much, in sentences.
 
     Example:
         >>> creamery.Estimate(5.5912, 0.0631, unit="nats")
@@ -39,6 +40,7 @@ class Estimate:
     model_version: str = ""
     prior_model_version: str = ""
     unit: str = ""
+    remarks: Tuple[str, ...] = ()
 
     def __float__(self) -> float:
         return self.value

@@ -125,8 +125,10 @@ class DensityQuestions(DensityCalls):
         """
         asked = _log_prob(gradient, prior_fraction, precision)
         columns = None if columns is None else _arguments.names("columns", columns)
-        if isinstance(blocks, (str, bytes)) or not hasattr(blocks, "__iter__"):
-            raise _arguments.wrong("blocks", blocks, "an iterable of blocks of points")
+        try:
+            iterator = iter("" if isinstance(blocks, bytes) else blocks)
+        except TypeError:
+            raise _arguments.wrong("blocks", blocks, "an iterable of blocks of points") from None
         in_flight = _arguments.whole("in_flight", in_flight, 1)
         return_errors = _arguments.flag("return_errors", return_errors)
         x = None if x is None else _arrays.floats("x", x)
@@ -135,7 +137,7 @@ class DensityQuestions(DensityCalls):
             return self._points(block, columns)
 
         return LogProbStream(
-            self._transport, self.name, asked, iter(blocks), points, x, self._warn, return_errors, in_flight
+            self._transport, self.name, asked, iterator, points, x, self._warn, return_errors, in_flight
         )
 
     def log_prob_gradient(

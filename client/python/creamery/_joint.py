@@ -186,7 +186,7 @@ class JointResult:
         lines += [f"  {key:13} {value!r}" for key, value in shown.items() if value is not None]
         lines.append(f"  tension       {tension}")
         lines.append(f"  samples       {len(self.theta)}, effective {self.effective_size:.0f}, k-hat {self.k_hat:.2f}")
-        return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
+        return "\n".join([*lines, *(f"  {remark}" for remark in dict.fromkeys(self.remarks))])
 
 
 def _who(versions: Sequence[str]) -> str:

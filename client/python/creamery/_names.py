@@ -33,8 +33,9 @@ def parent(project: Optional[str]) -> str:
     Raises:
         InvalidArgumentError: it is no project.
     """
-    every = project is None or (isinstance(project, str) and project == "-")
-    return "projects/-" if every else f"projects/{project_id(project or '')}"
+    if project is None or (isinstance(project, str) and project == "-"):
+        return "projects/-"
+    return f"projects/{project_id(project)}"
 
 
 def _resource(name: str, collection: str, what: str, project: Optional[str]) -> str:

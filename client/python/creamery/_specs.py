@@ -49,7 +49,7 @@ def _parameter_map(name: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value in values.values():
         return value
     known = ", ".join(key.lower() for key, number in values.items() if number != 0)
-    raise InvalidArgumentError(f"parameter_maps[{name!r}] is {value!r}, expected one of {known}")
+    raise InvalidArgumentError(f"parameter_maps[{name!r}] is {_arguments.shown(value)}, expected one of {known}")
 
 
 class EstimatorSpec:
@@ -113,7 +113,7 @@ class EstimatorSpec:
                 setattr(target, name, _arguments.scalar(name, field, value))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidArgumentError(
-                f"{type(self).__name__} option {name} is {value!r}, expected {_type_name(field)}: {error}"
+                f"{type(self).__name__} option {name} is {_arguments.shown(value)}, expected {_type_name(field)}: {error}"
             ) from None
 
     @property

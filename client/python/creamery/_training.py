@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Set
+from typing import Any, List, Set, Tuple
 
-from creamery import _specs
+from creamery import _specs, _warnings
 from creamery.v1 import model_pb2
 
 
@@ -84,6 +84,11 @@ class Training:
             )
             for each in self.proto.compared
         )
+
+    @property
+    def warnings(self) -> Tuple[str, ...]:
+        """Reasons for care with every answer of the version, such as "ROWS_LEFT_OUT"."""
+        return _warnings.names(self.proto.warnings)
 
     def __getattr__(self, name: str) -> Any:
         if name == "proto":

@@ -45,7 +45,8 @@ class CreameryWarning(UserWarning):
     """An answer to be read with care.
 
     Attributes:
-        kind: name of the value of `creamery.v1.Warning`, such as "OUTSIDE_SUPPORT".
+        kind: name of the value of `creamery.v1.Warning`, such as "OUTSIDE_SUPPORT"; "REMARK" for a sentence of an
+            answer, "CLIENT" for one of this package.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -78,6 +79,11 @@ def warn(kinds: Iterable[str], subject: str, numbers: Optional[Mapping[str, str]
 def warn_client(message: str) -> None:
     """Issues a warning of the client itself, which points at the caller's line outside this package."""
     warnings.warn(CreameryWarning("CLIENT", message), stacklevel=_level_of_caller())
+
+
+def warn_remark(remark: str, subject: str) -> None:
+    """Issues a sentence of the server as a warning that points at the caller's line outside this package."""
+    warnings.warn(CreameryWarning("REMARK", f"{subject}: {remark}"), stacklevel=_level_of_caller())
 
 
 def _level_of_caller() -> int:

@@ -57,8 +57,6 @@ WRONG = {
     "an array of no rows": np.zeros((0, 2)),
     "an array of records": np.array([(1, 2.0)], dtype=[("x", "i4"), ("y", "f8")]),
 }
-# Arguments that are right for one method or another and that would do something else than be refused.
-SLOW = ("a function",)
 
 
 @pytest.fixture(scope="module")
@@ -193,16 +191,18 @@ def calls(things):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("wrong", [key for key in WRONG if key not in SLOW])
+@pytest.mark.parametrize("wrong", list(WRONG))
 def test_a_wrong_argument_of_any_method_is_refused_by_an_error_of_this_package(things, wrong, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a text may be taken for a path
     monkeypatch.setattr("creamery._corner.draw", lambda *args: None)
     bare = []
     for method, call in calls(things).items():
         value = (i for i in range(3)) if wrong == "a generator" else WRONG[wrong]
+        if callable(value) and method in ("evidence.method", "reweight.function"):
+            continue  # what the caller's own function raises is the caller's
         try:
             call(value)
-        except (creamery.CreameryError, FileNotFoundError):
+        except (creamery.CreameryError, OSError):  # what a file system says of a path stays its own
             pass
         except Exception as error:  # noqa: BLE001  (every other class is what is looked for)
             bare.append(f"{method}: {type(error).__name__}: {error}")

@@ -59,3 +59,10 @@ def test_a_proposal_saves_calls_and_leaves_log_z(server):
     assert trained[2] < plain[2] / 3, "fewer likelihood calls"
     assert abs(plain[0] - trained[0]) < 2 * (plain[1] ** 2 + trained[1] ** 2) ** 0.5, "the same evidence"
     assert abs(trained[0] - exact) < 3 * trained[1], "the right one"
+
+
+def test_a_check_says_whether_the_density_fits_and_draws_it(server, trained_name, tmp_path):
+    pytest.importorskip("getdist")
+    path = tmp_path / "corner.png"
+    shown = run(server, "check.py", trained_name, f"--out={path}")
+    assert "classifier accuracy" in shown and f"written to {path}" in shown and path.stat().st_size > 1000
