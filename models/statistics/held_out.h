@@ -1,5 +1,5 @@
-// What error bars are made of, computed once at the end of a training: statistics of log q over the training samples,
-// by members that have seen a row and by the one that has not.
+// What error bars are made of, computed once at the end of a training: statistics of log q, or of log q - log prior,
+// over the training samples, by members that have seen a row and by the one that has not.
 #ifndef CREAMERY_MODELS_STATISTICS_HELD_OUT_H_
 #define CREAMERY_MODELS_STATISTICS_HELD_OUT_H_
 
@@ -17,8 +17,10 @@ namespace creamery {
 // n rows evaluated by every member. Spans are borrowed for the call.
 struct HeldOutInput {
   v1::RowKind kind = v1::INDEPENDENT;
-  int64_t members = 0;              // at least 2
-  absl::Span<const double> log_q;   // (members, n) row-major, natural log, in theta's units
+  int64_t members = 0;             // at least 2
+  absl::Span<const double> log_q;  // (members, n) row-major, natural log, in theta's units
+  // (n), finite: taken from log q, so that all statistics are of the difference; empty: of log q.
+  absl::Span<const double> log_prior;
   absl::Span<const int64_t> fold;   // (n): the member that held the row out, 0..members-1
   absl::Span<const double> weight;  // (n), at least 0, any scale; empty: all equal
   absl::Span<const int64_t>
@@ -32,8 +34,13 @@ struct HeldOutInput {
 
 // Errors by the kind of rows: INDEPENDENT sqrt(sum w^2 (f - mean)^2) / sum w, which is sqrt(variance / Kish size) where
 // weights and f are unrelated, and of the variance never less than that; MCMC from the autocorrelation within chains;
-// NESTED_SAMPLING standard deviation over 100 realisations of the prior volumes and the scatter of log q within
-// likelihood shells, in quadrature.
+// NESTED_SAMPLING standard deviation over realisations of the prior volumes, 400 of them (fewer, at least 100, for more
+// than 20 000 rows), and the scatter of f within likelihood shells, in quadrature.
+//
+// The variance without the members' noise is an average over rows of products of two members' deviations, and its error
+// is that average's: of the squares of one member it would be that member's noise at a few rows, which another seed
+// puts elsewhere. For the same reason a member counts in products at no row further than three standard deviations (of
+// the members' median over rows) from the members' median there: so far off it is noise of its own.
 //
 // Rows where a member's log q is -inf are left out of every average; FAILED_PRECONDITION if they carry more than 1 % of
 // the weight. INTERNAL for NaN or +inf and for arrays that do not fit together. FAILED_PRECONDITION for three effective

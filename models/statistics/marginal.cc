@@ -1,5 +1,7 @@
 #include "models/statistics/marginal.h"
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -7,119 +9,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "models/statistics/log_ratio.h"
 #include "models/statistics/weights.h"
-#include "proto/support/array.h"
-#include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
 namespace {
 
 constexpr double kFewRows = 100;
-constexpr double kLargestUncovered = 0.01;
-// What the middle of seen and unseen rows is off by, in halves of the gap: measured, see marginal.h.
+// All measured, see marginal.h: what the middle of seen and unseen rows is off by, in halves of the gap; the noise that
+// members share, in halves of the gap, and its error; the part of a member's own noise that is an error.
 constexpr double kResidual = 0.4;
+constexpr double kSharedNoise = 4.0 / 3;
+constexpr double kResidualShared = 0.75;
+constexpr double kResidualNoise = 0.2;
+// Pairs of members have half the members' errors in common, and their mean has less.
+constexpr double kOfPairs = 0.5;
+constexpr double kLargestOutside = 0.001;
 
-double AnalyticLogPrior(const std::vector<v1::Prior>& priors, const double* theta) {
-  double sum = 0;
-  for (size_t j = 0; j < priors.size(); ++j) sum += LogPrior(priors[j], theta[j]);
-  return sum;
-}
-
-// theta (n, d) in the columns' order of `to`, given in that of `from`.
-absl::StatusOr<std::vector<double>> Reordered(const std::vector<double>& theta, const v1::Signature& from,
-                                              const v1::Signature& to) {
-  std::vector<std::string> given;
-  std::vector<std::string> wanted;
-  for (const v1::Parameter& parameter : from.parameters()) given.push_back(parameter.name());
-  for (const v1::Parameter& parameter : to.parameters()) wanted.push_back(parameter.name());
-  ABSL_ASSIGN_OR_RETURN(const std::vector<int> columns, MatchColumns(given, wanted));
-  std::vector<double> reordered(theta.size());
-  for (size_t i = 0; i < theta.size(); i += columns.size()) {
-    for (size_t j = 0; j < columns.size(); ++j) reordered[i + j] = theta[i + columns[j]];
-  }
-  return reordered;
-}
-
-// log prior at the draws, columns in the order of `signature`; of a prior model also by each of its members.
-struct LogPriors {
-  std::vector<double> answer;
-  std::vector<std::vector<double>> members;
-};
-
-absl::StatusOr<LogPriors> LogPriorOf(const MarginalPrior& prior, const v1::Signature& signature,
-                                     const std::vector<double>& theta, const StopToken& stop) {
-  const int64_t d = signature.parameters_size();
-  const int64_t n = static_cast<int64_t>(theta.size()) / d;
-  LogPriors log_prior;
-  log_prior.answer.resize(n);
-  if (prior.model == nullptr) {
-    if (static_cast<int64_t>(prior.analytic.size()) != d) {
-      return absl::InternalError(absl::StrCat(prior.analytic.size(), " priors for ", d, " parameters"));
-    }
-    for (int64_t i = 0; i < n; ++i) log_prior.answer[i] = AnalyticLogPrior(prior.analytic, &theta[i * d]);
-    return log_prior;
-  }
-  ABSL_ASSIGN_OR_RETURN(const std::vector<double> reordered,
-                        Reordered(theta, signature, prior.model->description().signature()));
-  ABSL_RETURN_IF_ERROR(prior.model->density()->LogProb(reordered, absl::MakeSpan(log_prior.answer), stop));
-  for (const Density* member : prior.model->members()) {
-    log_prior.members.emplace_back(n);
-    ABSL_RETURN_IF_ERROR(member->LogProb(reordered, absl::MakeSpan(log_prior.members.back()), stop));
-  }
-  return log_prior;
-}
-
-// Draws where the prior does not vanish: log q, log prior and their difference.
-struct Draws {
-  std::vector<double> log_q;
-  std::vector<double> log_prior;
-  std::vector<double> log_ratio;
-  std::vector<std::vector<double>> member_log_prior;
-  double uncovered = 0;  // share of all draws where the prior vanishes
-  // E[log P] over the covered posterior, normalised there, less that over all of it.
-  double covered_shift = 0;
-  double variance_everywhere = 0;  // of log q over all draws
-};
-
-absl::StatusOr<Draws> Draw(const Estimator& model, const MarginalPrior& prior, int64_t n, uint64_t seed,
-                           const StopToken& stop) {
-  const Density& density = *model.density();
-  std::vector<double> theta(n * density.num_parameters());
-  ABSL_RETURN_IF_ERROR(Sample(density, seed, 0, absl::MakeSpan(theta), stop));
-  std::vector<double> log_q(n);
-  ABSL_RETURN_IF_ERROR(density.LogProb(theta, absl::MakeSpan(log_q), stop));
-  ABSL_ASSIGN_OR_RETURN(const LogPriors log_prior, LogPriorOf(prior, model.description().signature(), theta, stop));
-  Draws draws;
-  draws.member_log_prior.resize(log_prior.members.size());
-  int64_t uncovered = 0;
-  std::vector<double> all;
-  for (int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(log_q[i])) continue;
-    all.push_back(log_q[i]);
-    if (!std::isfinite(log_prior.answer[i])) {
-      ++uncovered;
-      continue;
-    }
-    draws.log_q.push_back(log_q[i]);
-    draws.log_prior.push_back(log_prior.answer[i]);
-    draws.log_ratio.push_back(log_q[i] - log_prior.answer[i]);
-    for (size_t k = 0; k < log_prior.members.size(); ++k) {
-      draws.member_log_prior[k].push_back(log_prior.members[k][i]);
-    }
-  }
-  draws.uncovered = static_cast<double>(uncovered) / static_cast<double>(n);
-  if (draws.uncovered > kLargestUncovered || draws.log_q.size() < 2) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "the prior's density is zero on %.1f %% of the posterior, more than %.0f %%: no posterior under this prior "
-        "lies there, so the divergence from it is not defined",
-        100 * draws.uncovered, 100 * kLargestUncovered));
-  }
-  const WeightedMoments everywhere = Moments(all, {});
-  draws.covered_shift = Moments(draws.log_q, {}).mean - everywhere.mean - std::log1p(-draws.uncovered);
-  draws.variance_everywhere = everywhere.variance;
-  return draws;
-}
+double Square(double x) { return x * x; }
 
 bool IsConstant(const std::vector<double>& values) {
   const auto ends = std::minmax_element(values.begin(), values.end());
@@ -128,27 +36,8 @@ bool IsConstant(const std::vector<double>& values) {
 
 void AddTotal(double effective_size, v1::Estimate& estimate) {
   estimate.set_effective_size(effective_size);
-  estimate.set_error(std::sqrt(estimate.monte_carlo_error() * estimate.monte_carlo_error() +
-                               estimate.chain_error() * estimate.chain_error() +
-                               estimate.approximation_error() * estimate.approximation_error() +
-                               estimate.member_error() * estimate.member_error()));
-}
-
-double Square(double x) { return x * x; }
-
-// What the rows that a prior model was trained on, and its training, leave uncertain in a statistic of log prior over
-// the draws. Member k has not seen the k-th part of those rows, so the members are the replications of a delete-a-group
-// jackknife (Shao & Wu 1989, Ann. Statist. 17, 1176).
-template <typename Statistic>
-double JackknifeError(const std::vector<std::vector<double>>& members, const Statistic& statistic) {
-  if (members.size() < 2) return 0;
-  std::vector<double> values;
-  for (const std::vector<double>& log_prior : members) {
-    const double value = statistic(log_prior);
-    if (std::isfinite(value)) values.push_back(value);
-  }
-  const double k = static_cast<double>(values.size());
-  return values.size() < 2 ? 0 : std::sqrt((k - 1) * Moments(values, {}).variance);
+  estimate.set_error(std::sqrt(Square(estimate.monte_carlo_error()) + Square(estimate.chain_error()) +
+                               Square(estimate.approximation_error()) + Square(estimate.member_error())));
 }
 
 double HalfGap(const v1::HeldOutStatistics& held_out) {
@@ -170,29 +59,10 @@ bool PriorErrorIsKnown(const MarginalPrior& prior) {
          (prior.model->members().size() > 1 && prior.model->description().training().has_held_out());
 }
 
-v1::Estimate KlOf(const v1::HeldOutStatistics& held_out, const MarginalPrior& prior, const Draws& draws) {
-  const bool constant = IsConstant(draws.log_prior);
-  const WeightedMoments log_prior = Moments(draws.log_prior, {});
-  v1::Estimate kl;
-  const double misfit = UnseenMisfit(held_out);
-  kl.set_value((held_out.in_sample_log_prob() + held_out.out_of_fold_log_prob()) / 2 + misfit + draws.covered_shift -
-               log_prior.mean);
-  const double of_prior = prior.model != nullptr && PriorErrorIsKnown(prior)
-                              ? HalfGap(prior.model->description().training().held_out())
-                              : 0;
-  kl.set_approximation_error(std::sqrt(Square(kResidual * HalfGap(held_out)) + Square(kResidual * of_prior) +
-                                       Square(misfit) + Square(draws.covered_shift)));
-  kl.set_monte_carlo_error(constant ? 0 : std::sqrt(log_prior.variance / static_cast<double>(draws.log_prior.size())));
-  // log pi varies with the chain's noise too: the error of the mean of the difference, with as many effective rows.
-  const double chain =
-      constant ? held_out.chain_error() : std::sqrt(Moments(draws.log_ratio, {}).variance / held_out.effective_size());
-  const double chain_of_prior =
-      JackknifeError(draws.member_log_prior, [](const auto& log_prior) { return Moments(log_prior, {}).mean; });
-  kl.set_chain_error(std::hypot(chain, chain_of_prior));
-  // Not divided by the root of the number of members: their errors are largely common.
-  kl.set_member_error(held_out.member_spread());
-  AddTotal(held_out.effective_size(), kl);
-  return kl;
+// The held-out statistics of a prior model; of an analytic prior, and of one that does not say, zeros.
+v1::HeldOutStatistics FitOf(const MarginalPrior& prior) {
+  if (prior.model == nullptr || !PriorErrorIsKnown(prior)) return v1::HeldOutStatistics();
+  return prior.model->description().training().held_out();
 }
 
 bool IsOfKernels(const v1::ModelVersion& description) {
@@ -202,55 +72,238 @@ bool IsOfKernels(const v1::ModelVersion& description) {
                      [](const v1::Candidate& candidate) { return candidate.chosen() && candidate.spec().has_kde(); });
 }
 
-// d_G = 2 (V + Var_q[log q - log pi] - Var_q[log q]) with V an estimate of Var_P[log P]: the covariance between members
-// over rows, which has no noise of theirs. Kernels make log q too flat over rows, and draws that spread as much wider:
-// then V is Var_q[log q], and half its distance from the covariance an error.
-v1::Estimate DimensionalityOf(const v1::HeldOutStatistics& held_out, bool kernels, const Draws& draws) {
-  const bool constant = IsConstant(draws.log_prior);
-  const WeightedMoments of_q = Moments(draws.log_q, {});
-  const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
+// D_KL but for what its source adds: statistics of log q, or of log q - log pi, and the fits of posterior and prior.
+v1::Estimate KlOf(const v1::HeldOutStatistics& statistics, const v1::HeldOutStatistics& held_out,
+                  const v1::HeldOutStatistics& of_prior) {
+  v1::Estimate kl;
+  const double misfit = UnseenMisfit(held_out);
+  kl.set_value((statistics.in_sample_log_prob() + statistics.out_of_fold_log_prob()) / 2 + misfit - HalfGap(of_prior));
+  kl.set_approximation_error(std::sqrt(Square(kResidual * HalfGap(held_out)) + Square(kResidual * HalfGap(of_prior)) +
+                                       Square(misfit) + Square(UnseenMisfit(of_prior))));
+  kl.set_chain_error(statistics.chain_error());
+  // Not divided by the root of the number of members: their errors are largely common.
+  kl.set_member_error(statistics.member_spread());
+  return kl;
+}
+
+// d_G of a variance without the members' own noise, likewise: what they share, and a misfit.
+v1::Estimate DimensionalityOf(double variance, const v1::HeldOutStatistics& statistics,
+                              const v1::HeldOutStatistics& held_out, const v1::HeldOutStatistics& of_prior) {
+  const double shared = kSharedNoise * (HalfGap(held_out) + HalfGap(of_prior));
+  const double positive = std::max(variance, 0.0);
+  const double misfit = UnseenMisfit(held_out) + UnseenMisfit(of_prior);
+  const double own = kResidualNoise * (statistics.log_prob_variance() - statistics.log_prob_covariance());
   v1::Estimate estimate;
-  const double correction = constant && draws.uncovered == 0 ? 0 : of_ratio.variance - draws.variance_everywhere;
-  const double smoothed = kernels ? draws.variance_everywhere - held_out.log_prob_covariance() : 0;
-  estimate.set_value(2 * (held_out.log_prob_covariance() + smoothed + correction));
-  std::vector<double> influence(draws.log_q.size());
-  for (size_t i = 0; i < influence.size(); ++i) {
-    const double ratio = draws.log_ratio[i] - of_ratio.mean;
-    const double q = draws.log_q[i] - of_q.mean;
-    influence[i] = (kernels ? q * q : 0) + (constant ? 0 : ratio * ratio - q * q);
-  }
-  estimate.set_monte_carlo_error(2 *
-                                 std::sqrt(Moments(influence, {}).variance / static_cast<double>(influence.size())));
-  // The relative chain error of a variance carries over from log q to log q - log pi.
-  const double scale = constant || !(of_q.variance > 0) ? 1 : of_ratio.variance / of_q.variance;
-  const double chain_of_prior = JackknifeError(draws.member_log_prior, [&](const std::vector<double>& log_prior) {
-    std::vector<double> ratio(log_prior.size());
-    for (size_t i = 0; i < ratio.size(); ++i) ratio[i] = draws.log_q[i] - log_prior[i];
-    return 2 * Moments(ratio, {}).variance;
-  });
-  estimate.set_chain_error(std::hypot(2 * scale * held_out.variance_chain_error(), chain_of_prior));
-  const double of_noise = kResidual * std::fabs(held_out.log_prob_variance() - held_out.log_prob_covariance());
-  estimate.set_approximation_error(2 * std::hypot(of_noise, smoothed / 2));
-  estimate.set_member_error(2 * held_out.covariance_spread());
-  AddTotal(held_out.effective_size(), estimate);
+  estimate.set_value(2 * (variance - (shared < positive ? shared * shared / positive : positive)));
+  estimate.set_approximation_error(2 *
+                                   std::sqrt(Square(own) + Square(kResidualShared * shared) + positive * misfit / 2));
+  estimate.set_chain_error(2 * statistics.variance_chain_error());
+  estimate.set_member_error(2 * kOfPairs * statistics.covariance_spread());
   return estimate;
 }
 
-std::vector<v1::Warning> WarningsOf(const v1::TrainingSummary& training, const MarginalPrior& prior, const Draws& draws,
+// Kernels make log q too flat over rows, and draws that spread as much wider: their variance is that of draws, and half
+// the distance from the covariance over rows an error.
+void SetKernels(const LogRatioDraws& draws, double of_rows, double of_draws, v1::Estimate& estimate) {
+  const WeightedMoments ratio = Moments(draws.log_ratio, {});
+  std::vector<double> squares;
+  for (const double f : draws.log_ratio) squares.push_back(Square(f - ratio.mean));
+  estimate.set_value(2 * of_draws);
+  estimate.set_approximation_error(std::hypot(estimate.approximation_error(), of_draws - of_rows));
+  estimate.set_monte_carlo_error(2 * std::sqrt(Moments(squares, {}).variance / static_cast<double>(squares.size())));
+}
+
+struct Answer {
+  v1::Estimate kl;
+  v1::Estimate dimensionality;
+  PriorCoverage coverage;
+  std::vector<std::string> remarks;
+};
+
+// From statistics of log q - log pi over rows.
+absl::StatusOr<Answer> AnswerOfRows(const Estimator& model, const MarginalPrior& prior, const LogRatioOfRows& ratio,
+                                    int64_t num_samples, uint64_t seed, const StopToken& stop) {
+  const v1::HeldOutStatistics& held_out = model.description().training().held_out();
+  const v1::HeldOutStatistics of_prior = FitOf(prior);
+  const double cut = -std::log1p(-ratio.coverage.uncovered);
+  Answer answer;
+  answer.coverage = ratio.coverage;
+  answer.kl = KlOf(ratio.statistics, held_out, of_prior);
+  answer.kl.set_value(answer.kl.value() + cut);
+  answer.kl.set_approximation_error(std::hypot(answer.kl.approximation_error(), cut));
+  answer.kl.set_chain_error(std::hypot(answer.kl.chain_error(), ratio.error_of_prior));
+  AddTotal(ratio.statistics.effective_size(), answer.kl);
+  const double variance = ratio.statistics.log_prob_covariance();
+  answer.dimensionality = DimensionalityOf(variance, ratio.statistics, held_out, of_prior);
+  answer.dimensionality.set_chain_error(
+      std::hypot(answer.dimensionality.chain_error(), 2 * ratio.variance_error_of_prior));
+  if (IsOfKernels(model.description())) {
+    ABSL_ASSIGN_OR_RETURN(const LogRatioDraws draws, DrawLogRatio(model, prior, num_samples, seed, stop));
+    SetKernels(draws, variance, Moments(draws.log_ratio, {}).variance, answer.dimensionality);
+  }
+  AddTotal(ratio.statistics.effective_size(), answer.dimensionality);
+  if (ratio.stride > 1) {
+    answer.remarks.push_back(absl::StrCat("log q and log prior were compared at ", ratio.num_rows,
+                                          " rows, one of every ", ratio.stride, " of the training's"));
+  }
+  return answer;
+}
+
+// From statistics of log q over rows, and the prior over draws.
+absl::StatusOr<Answer> AnswerOfDraws(const Estimator& model, const MarginalPrior& prior, const std::string& missing,
+                                     int64_t num_samples, uint64_t seed, const StopToken& stop) {
+  const v1::HeldOutStatistics& held_out = model.description().training().held_out();
+  const v1::HeldOutStatistics of_prior = FitOf(prior);
+  ABSL_ASSIGN_OR_RETURN(const LogRatioDraws draws, DrawLogRatio(model, prior, num_samples, seed, stop));
+  const bool constant = IsConstant(draws.log_prior);
+  const auto n = static_cast<double>(draws.log_q.size());
+  const WeightedMoments of_prior_values = Moments(draws.log_prior, {});
+  const WeightedMoments of_q = Moments(draws.log_q, {});
+  const WeightedMoments of_ratio = Moments(draws.log_ratio, {});
+  // What the draws may be off by, in standard deviations of what is averaged over them.
+  const double off = constant ? 0 : std::sqrt(2 * std::max(HalfGap(held_out), UnseenMisfit(held_out)));
+  Answer answer;
+  answer.coverage = draws.coverage;
+  v1::Estimate& kl = answer.kl = KlOf(held_out, held_out, of_prior);
+  kl.set_value(kl.value() + draws.covered_shift - of_prior_values.mean);
+  kl.set_approximation_error(std::sqrt(Square(kl.approximation_error()) + Square(draws.covered_shift) +
+                                       Square(off) * of_prior_values.variance));
+  kl.set_monte_carlo_error(constant ? 0 : std::sqrt(of_prior_values.variance / n));
+  // log pi varies with the chain's noise too: the error of the mean of the difference, with as many effective rows.
+  const double chain = constant ? held_out.chain_error() : std::sqrt(of_ratio.variance / held_out.effective_size());
+  std::vector<double> means;
+  std::vector<double> variances;
+  for (const std::vector<double>& log_prior : draws.member_log_prior) {
+    std::vector<double> ratio(log_prior.size());
+    for (size_t i = 0; i < ratio.size(); ++i) ratio[i] = draws.log_q[i] - log_prior[i];
+    means.push_back(Moments(log_prior, {}).mean);
+    variances.push_back(Moments(ratio, {}).variance);
+  }
+  kl.set_chain_error(std::hypot(chain, JackknifeError(means)));
+  AddTotal(held_out.effective_size(), kl);
+
+  const bool kernels = IsOfKernels(model.description());
+  const double correction =
+      constant && draws.coverage.uncovered == 0 ? 0 : of_ratio.variance - draws.variance_everywhere;
+  std::vector<double> influence(draws.log_q.size());
+  for (size_t i = 0; i < influence.size(); ++i) {
+    influence[i] = constant ? 0 : Square(draws.log_ratio[i] - of_ratio.mean) - Square(draws.log_q[i] - of_q.mean);
+  }
+  const double variance = held_out.log_prob_covariance() + correction;
+  v1::Estimate& dimensionality = answer.dimensionality = DimensionalityOf(variance, held_out, held_out, of_prior);
+  // The relative chain error of a variance carries over from log q to log q - log pi.
+  const double scale = constant || !(of_q.variance > 0) ? 1 : of_ratio.variance / of_q.variance;
+  dimensionality.set_chain_error(std::hypot(scale * dimensionality.chain_error(), 2 * JackknifeError(variances)));
+  const double spread = Moments(influence, {}).variance;
+  dimensionality.set_approximation_error(std::hypot(dimensionality.approximation_error(), 2 * off * std::sqrt(spread)));
+  dimensionality.set_monte_carlo_error(2 * std::sqrt(spread / n));
+  if (kernels) SetKernels(draws, variance, draws.variance_everywhere + correction, dimensionality);
+  AddTotal(held_out.effective_size(), dimensionality);
+  if (!constant) {
+    answer.remarks.push_back(absl::StrCat(
+        "log prior was averaged over draws from the density, not over the rows it was trained on, and the error is "
+        "larger for it: ",
+        missing.empty() ? "the rows are not at hand" : missing));
+  }
+  return answer;
+}
+
+// Whether `prior` is what the version carries statistics of.
+bool IsDeclared(const v1::ModelVersion& description, const MarginalPrior& prior) {
+  if (prior.model != nullptr || !(description.training().held_out_log_ratio().effective_size() > 0)) return false;
+  const auto& parameters = description.signature().parameters();
+  return std::equal(parameters.begin(), parameters.end(), prior.analytic.begin(), prior.analytic.end(),
+                    [](const v1::Parameter& parameter, const v1::Prior& given) {
+                      return google::protobuf::util::MessageDifferencer::Equals(parameter.prior(), given);
+                    });
+}
+
+void WarnOfCoverage(const Answer& answer, MarginalStatistics& statistics) {
+  const auto warn = [&](v1::Warning warning) {
+    statistics.warnings.push_back(warning);
+    statistics.dimensionality_warnings.push_back(warning);
+  };
+  const PriorCoverage& coverage = answer.coverage;
+  if (coverage.uncovered > 0) {
+    warn(v1::PRIOR_DOES_NOT_COVER);
+    statistics.remarks.push_back(absl::StrFormat(
+        "the prior's density is zero on %.2g %% of the posterior: the answer is of the posterior cut to the rest",
+        100 * coverage.uncovered));
+  }
+  if (coverage.outside <= kLargestOutside) return;
+  warn(v1::OUTSIDE_TRAINING_REGION);
+  statistics.remarks.push_back(
+      absl::StrFormat("%.2g %% of the posterior lies where the prior's model has hardly any samples (below the 1e-4 "
+                      "quantile of its own log-density), with %.3g of the %.3g nats: the prior is extrapolated there",
+                      100 * coverage.outside, coverage.outside_part, answer.kl.value()));
+  if (coverage.outside < 0.5 && std::fabs(coverage.outside_part) < std::fabs(answer.kl.value()) / 2) return;
+  warn(v1::NOT_DETERMINED);
+  statistics.remarks.push_back(
+      "the samples of the prior do not determine the answer: train the prior's model on samples that reach the "
+      "posterior, or give analytic priors");
+}
+
+// The reasons for care that the version brings, with their counts.
+void WarnOfTraining(const v1::TrainingSummary& training, MarginalStatistics& statistics) {
+  for (const int value : training.warnings()) {
+    const auto warning = static_cast<v1::Warning>(value);
+    const bool known =
+        std::find(statistics.warnings.begin(), statistics.warnings.end(), warning) != statistics.warnings.end();
+    if (!known) statistics.warnings.push_back(warning);
+    auto& others = statistics.dimensionality_warnings;
+    if (std::find(others.begin(), others.end(), warning) == others.end()) others.push_back(warning);
+    if (warning == v1::ROWS_LEFT_OUT) {
+      statistics.remarks.push_back(absl::StrCat(training.num_rows_outside(), " rows on or outside a declared bound ",
+                                                "were left out of the training, which used ", training.num_rows()));
+    } else if (warning == v1::FEW_DISTINCT_ROWS) {
+      statistics.remarks.push_back(absl::StrCat("only ", training.num_distinct_rows(), " of the ", training.num_rows(),
+                                                " rows of the training are distinct"));
+    } else if (warning == v1::LARGE_MISFIT) {
+      statistics.remarks.push_back(
+          absl::StrFormat("nearest neighbours find the density %.2g +- %.2g nats from rows it has not seen",
+                          training.held_out().misfit(), training.held_out().misfit_error()));
+    }
+  }
+}
+
+std::vector<v1::Warning> WarningsOf(const v1::TrainingSummary& training, const MarginalPrior& prior,
                                     const v1::Estimate& estimate) {
   std::vector<v1::Warning> warnings;
   if (estimate.effective_size() < kFewRows) warnings.push_back(v1::FEW_EFFECTIVE_SAMPLES);
   if (estimate.error() > std::fabs(estimate.value()) / 3) warnings.push_back(v1::LARGE_ERROR);
   if (!PriorErrorIsKnown(prior)) warnings.push_back(v1::PRIOR_IS_ESTIMATED);
   if (training.row_kind() == v1::MCMC && training.held_out().num_chains() < 2) warnings.push_back(v1::SINGLE_CHAIN);
-  if (draws.uncovered > 0) warnings.push_back(v1::PRIOR_DOES_NOT_COVER);
   return warnings;
+}
+
+absl::StatusOr<Answer> AnswerMarginal(const Estimator& model, const MarginalPrior& prior, const MarginalRows& rows,
+                                      int64_t num_samples, uint64_t seed, const StopToken& stop) {
+  if (IsDeclared(model.description(), prior)) {
+    LogRatioOfRows stored;
+    stored.statistics = model.description().training().held_out_log_ratio();
+    return AnswerOfRows(model, prior, stored, num_samples, seed, stop);
+  }
+  std::string missing = rows.missing;
+  if (rows.rows != nullptr) {
+    absl::StatusOr<LogRatioOfRows> ratio = LogRatioOverRows(model, prior, rows, seed, stop);
+    if (ratio.ok()) return AnswerOfRows(model, prior, *ratio, num_samples, seed, stop);
+    if (!absl::IsFailedPrecondition(ratio.status())) return ratio.status();
+    missing = std::string(ratio.status().message());  // draws say the same of a prior that does not cover
+  }
+  return AnswerOfDraws(model, prior, missing, num_samples, seed, stop);
 }
 
 }  // namespace
 
+bool NeedsRows(const Estimator& model, const MarginalPrior& prior) {
+  if (IsDeclared(model.description(), prior)) return false;
+  return prior.model != nullptr || std::any_of(prior.analytic.begin(), prior.analytic.end(),
+                                               [](const v1::Prior& each) { return !each.has_uniform(); });
+}
+
 absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const MarginalPrior& prior,
-                                                   int64_t num_samples, uint64_t seed, const StopToken& stop) {
+                                                   const MarginalRows& rows, int64_t num_samples, uint64_t seed,
+                                                   const StopToken& stop) {
   if (model.density() == nullptr) return absl::FailedPreconditionError("the model has no density");
   const v1::TrainingSummary& training = model.description().training();
   if (!training.has_held_out() || !(training.held_out().effective_size() > 0)) {
@@ -260,13 +313,21 @@ absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const
   if (num_samples < 2) {
     return absl::InvalidArgumentError(absl::StrCat("num_samples is ", num_samples, ", expected at least 2"));
   }
-  ABSL_ASSIGN_OR_RETURN(const Draws draws, Draw(model, prior, num_samples, seed, stop));
+  ABSL_ASSIGN_OR_RETURN(const Answer answer, AnswerMarginal(model, prior, rows, num_samples, seed, stop));
   MarginalStatistics statistics;
-  statistics.kl = KlOf(training.held_out(), prior, draws);
-  statistics.dimensionality = DimensionalityOf(training.held_out(), IsOfKernels(model.description()), draws);
-  statistics.warnings = WarningsOf(training, prior, draws, statistics.kl);
-  statistics.dimensionality_warnings = WarningsOf(training, prior, draws, statistics.dimensionality);
+  statistics.kl = answer.kl;
+  statistics.dimensionality = answer.dimensionality;
+  statistics.warnings = WarningsOf(training, prior, statistics.kl);
+  statistics.dimensionality_warnings = WarningsOf(training, prior, statistics.dimensionality);
+  WarnOfCoverage(answer, statistics);
+  WarnOfTraining(training, statistics);
+  statistics.remarks.insert(statistics.remarks.end(), answer.remarks.begin(), answer.remarks.end());
   return statistics;
+}
+
+absl::StatusOr<MarginalStatistics> ComputeMarginal(const Estimator& model, const MarginalPrior& prior,
+                                                   int64_t num_samples, uint64_t seed, const StopToken& stop) {
+  return ComputeMarginal(model, prior, MarginalRows(), num_samples, seed, stop);
 }
 
 }  // namespace creamery

@@ -13,6 +13,7 @@
 #include "models/training/parallel.h"
 #include "models/training/training_run.h"
 #include "models/training_warnings.h"
+#include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -27,6 +28,18 @@ double MeanLoss(const PreparedData& data, absl::Span<const double> log_q, const 
     total += data.weight[row];
   }
   return sum / total;
+}
+
+// Of the analytic priors; empty if a parameter has none.
+std::vector<double> LogPriorOfRows(const PreparedData& data) {
+  for (const v1::Parameter& parameter : data.parameters) {
+    if (parameter.prior().density_case() == v1::Prior::DENSITY_NOT_SET) return {};
+  }
+  std::vector<double> log_prior(data.n(), 0);
+  for (size_t k = 0; k < data.theta.size(); ++k) {
+    log_prior[k / data.d()] += LogPrior(data.parameters[k % data.d()].prior(), data.theta[k]);
+  }
+  return log_prior;
 }
 
 bool HasKernels(const DensityTree& tree) {
@@ -122,7 +135,15 @@ absl::Status TrainingRun::DescribeMembers(absl::Span<const double> log_q, v1::Tr
   held_out.dataset_row = data_.dataset_row;
   held_out.seed = spec_.training().seed();
   ABSL_ASSIGN_OR_RETURN(*training.mutable_held_out(), ComputeHeldOut(held_out, hooks_->stop));
-  return AddMisfit(*training.mutable_held_out());
+  ABSL_RETURN_IF_ERROR(AddMisfit(*training.mutable_held_out()));
+  const std::vector<double> log_prior = LogPriorOfRows(data_);
+  if (log_prior.empty()) return absl::OkStatus();
+  held_out.log_prior = log_prior;
+  v1::HeldOutStatistics& log_ratio = *training.mutable_held_out_log_ratio();
+  ABSL_ASSIGN_OR_RETURN(log_ratio, ComputeHeldOut(held_out, hooks_->stop));
+  log_ratio.set_misfit(training.held_out().misfit());
+  log_ratio.set_misfit_error(training.held_out().misfit_error());
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::AddMisfit(v1::HeldOutStatistics& held_out) const {

@@ -1,6 +1,7 @@
 #include "tests/reports/error_bars.h"
 
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -21,6 +22,17 @@ v1::EstimatorSpec SpecOf(const std::string& family, int64_t d) {
   v1::EstimatorSpec spec;
   spec.GetReflection()->MutableMessage(&spec, v1::EstimatorSpec::descriptor()->FindFieldByName(name));
   return spec;
+}
+
+absl::StatusOr<std::unique_ptr<Estimator>> TrainModel(TrainingInput input, const std::string& family, int threads) {
+  const v1::TrainingOptions options = input.job.training().spec().training();  // a seed, if one is set
+  v1::EstimatorSpec& spec = *input.job.mutable_training()->mutable_spec();
+  spec = SpecOf(family, input.dataset.parameters_size());
+  *spec.mutable_training() = options;
+  TrainingHooks hooks;
+  hooks.threads = threads;
+  ABSL_ASSIGN_OR_RETURN(const std::string artifact, Train(input, hooks));
+  return LoadEstimator(artifact);
 }
 
 // What the exact density would state on the same rows.
@@ -47,7 +59,7 @@ absl::StatusOr<v1::HeldOutStatistics> ExactStatistics(const SyntheticProblem& pr
 }  // namespace
 
 absl::StatusOr<ErrorBars> MeasureErrorBars(const SyntheticProblem& problem, const std::string& family, int threads) {
-  TrainingInput input = problem.input;
+  const TrainingInput& input = problem.input;
   const int64_t d = input.dataset.parameters_size();
   ABSL_ASSIGN_OR_RETURN(const PreparedData data, PrepareData(input.dataset, input.rows, {}, 4, 0));
   ABSL_ASSIGN_OR_RETURN(const v1::HeldOutStatistics exact, ExactStatistics(problem, data));
@@ -63,16 +75,21 @@ absl::StatusOr<ErrorBars> MeasureErrorBars(const SyntheticProblem& problem, cons
   o.g_error = o.g_exact_error = 2 * exact.variance_chain_error();
   if (family == "exact") return o;
 
-  *input.job.mutable_training()->mutable_spec() = SpecOf(family, d);
-  TrainingHooks hooks;
-  hooks.threads = threads;
   const absl::Time began = absl::Now();
-  ABSL_ASSIGN_OR_RETURN(const std::string artifact, Train(input, hooks));
+  ABSL_ASSIGN_OR_RETURN(const auto model, TrainModel(input, family, threads));
   const double seconds = absl::ToDoubleSeconds(absl::Now() - began);
-  ABSL_ASSIGN_OR_RETURN(const auto model, LoadEstimator(artifact));
+  std::unique_ptr<Estimator> prior_model;
+  v1::PriorChoice choice;
+  if (problem.prior_input.rows.num_rows > 0) {
+    ABSL_ASSIGN_OR_RETURN(prior_model, TrainModel(problem.prior_input, family, threads));
+    choice.set_model("projects/p/models/prior");
+  }
   ABSL_ASSIGN_OR_RETURN(const MarginalPrior prior,
-                        ChoosePrior(model->description().signature(), v1::PriorChoice(), nullptr));
-  ABSL_ASSIGN_OR_RETURN(const MarginalStatistics result, ComputeMarginal(*model, prior, 10000, 1, StopToken()));
+                        ChoosePrior(model->description().signature(), choice, prior_model.get()));
+  MarginalRows rows;
+  rows.dataset = &problem.input.dataset;
+  rows.rows = &problem.input.rows;
+  ABSL_ASSIGN_OR_RETURN(const MarginalStatistics result, ComputeMarginal(*model, prior, rows, 10000, 1, StopToken()));
   o.value = result.kl.value();
   o.error = result.kl.error();
   o.chain = result.kl.chain_error();

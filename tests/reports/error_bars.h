@@ -17,7 +17,7 @@ struct ErrorBars {
   double seconds;          // of training
 };
 
-// The family `exact` trains nothing: the exact density's own statement.
+// The family `exact` trains nothing: the exact density's own statement. A prior of the choice "model" is trained too.
 absl::StatusOr<ErrorBars> MeasureErrorBars(const SyntheticProblem& problem, const std::string& family, int threads);
 
 }  // namespace creamery

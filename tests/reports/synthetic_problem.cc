@@ -12,21 +12,27 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Target MakeTarget(const std::string& name, int64_t d, Draws& draws) {
+// Gaussians reach far into their boxes, where the quantiles of a normal would hardly bend them: under normal priors
+// they have priors beside them instead.
+Target MakeTarget(const std::string& name, int64_t d, Coordinates coordinates, Draws& draws) {
   Target target;
-  if (name == "gaussian") {
-    target.Add(MakeGaussian(d, 0, draws), false);
+  if (name == "gaussian" && coordinates == Coordinates::kNormal) {
+    target.AddUnderNormals(d, draws);
+  } else if (name == "gaussian") {
+    target.Add(MakeGaussian(d, 0, draws), coordinates);
   } else if (name == "bent") {
-    target.Add(MakeGaussian(d, draws.Uniform(0.3, 1), draws), false);
+    target.Add(MakeGaussian(d, draws.Uniform(0.3, 1), draws), coordinates);
   } else if (name == "logarithmic") {
     const int64_t logarithms = draws.Integer(1, d);
-    target.Add(MakeGaussian(logarithms, 0, draws), true);
-    if (d > logarithms) target.Add(MakeGaussian(d - logarithms, 0, draws), false);
+    target.Add(MakeGaussian(logarithms, 0, draws), Coordinates::kLogarithm);
+    if (d > logarithms) target.Add(MakeGaussian(d - logarithms, 0, draws), Coordinates::kPlain);
   } else if (name == "truncated") {
-    while (target.d() + 2 <= d) target.Add(MakeTruncatedPair(draws), false);
-    if (target.d() < d) target.Add(MakeShape(3, draws), false);
+    while (target.d() + 2 <= d) target.Add(MakeTruncatedPair(draws), coordinates);
+    if (target.d() < d) target.Add(MakeShape(3, draws), coordinates);
+  } else if (name == "prior") {
+    while (target.d() < d) target.Add(MakeFlat(draws), coordinates);
   } else {  // shapes
-    while (target.d() < d) target.Add(MakeShape(draws.Integer(0, kShapes - 1), draws), false);
+    while (target.d() < d) target.Add(MakeShape(draws.Integer(0, kShapes - 1), draws), coordinates);
   }
   return target;
 }
@@ -137,7 +143,8 @@ class NestedSampler {
 };
 
 // A product of cut Gaussians as the target, sampled in the unit box of the columns.
-Target FillNested(const std::string& name, int64_t d, int64_t n, Draws& draws, RowBlock& rows) {
+Target FillNested(const std::string& name, int64_t d, int64_t n, Coordinates coordinates, Draws& draws,
+                  RowBlock& rows) {
   Target target;
   std::vector<double> center(d);
   std::vector<double> sd(d);
@@ -154,7 +161,7 @@ Target FillNested(const std::string& name, int64_t d, int64_t n, Draws& draws, R
     target.Add(MakeTabulated([low = lower[j], width, c = center[j],
                               s = sd[j]](double x) { return -std::pow(((x - low) / width - c) / s, 2) / 2; },
                              lower[j], upper[j]),
-               name == "logarithmic" && j % 2 == 0);
+               name == "logarithmic" && j % 2 == 0 ? Coordinates::kLogarithm : coordinates);
     expected_kl += -std::log(sd[j]) - 1.4;
   }
   // A run compresses to about exp(-D_KL - a few standard deviations).
@@ -164,7 +171,7 @@ Target FillNested(const std::string& name, int64_t d, int64_t n, Draws& draws, R
   for (const NestedSampler::Point& point : sampler.Run(live, 40000)) {
     for (int64_t j = 0; j < d; ++j) {
       const double phi = lower[j] + (upper[j] - lower[j]) * point.u[j];
-      rows.theta.push_back(target.parameters()[j].prior().has_log_uniform() ? std::exp(phi) : phi);
+      rows.theta.push_back(target.FromColumn(j, phi));
     }
     rows.log_likelihood.push_back(point.log_likelihood);
     rows.log_likelihood_birth.push_back(point.birth);
@@ -173,32 +180,76 @@ Target FillNested(const std::string& name, int64_t d, int64_t n, Draws& draws, R
   return target;
 }
 
+// Rows of the prior, which loses its declaration: a density trained on them takes its place.
+void DrawPrior(const Target& target, int64_t n, Draws& draws, SyntheticProblem& problem) {
+  v1::Dataset& dataset = problem.prior_input.dataset;
+  dataset.set_name("projects/p/datasets/prior");
+  dataset.set_row_kind(v1::INDEPENDENT);
+  dataset.set_num_rows(n);
+  RowBlock& rows = problem.prior_input.rows;
+  rows.num_rows = n;
+  for (v1::Parameter& parameter : *problem.input.dataset.mutable_parameters()) {
+    v1::Parameter& bounded = *dataset.add_parameters();
+    bounded = parameter;
+    if (parameter.prior().has_normal()) {
+      bounded.clear_prior();
+      parameter.clear_prior();
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    for (const v1::Parameter& parameter : target.parameters()) {
+      const v1::Prior& prior = parameter.prior();
+      rows.theta.push_back(prior.has_normal() ? prior.normal().mean() + prior.normal().stddev() * draws.Normal()
+                                              : draws.Uniform(prior.uniform().lower(), prior.uniform().upper()));
+    }
+  }
+  problem.prior_input.job.set_name("projects/p/jobs/prior");
+}
+
+Coordinates CoordinatesOf(const std::string& prior, int64_t index) {
+  if (prior == "log-uniform") return Coordinates::kLogarithm;
+  if (prior == "normal" || (prior == "model" && index % 2 == 0)) return Coordinates::kNormal;
+  return Coordinates::kPlain;
+}
+
+std::string TargetOf(const ProblemChoice& choice, bool chosen, int64_t kind, int64_t index) {
+  if (!chosen) {
+    const std::vector<std::string> targets = {"gaussian", "truncated", "logarithmic", "shapes", "bent"};
+    return targets[(index / 3) % (kind == 2 ? 3 : 5)];
+  }
+  if (kind == 2) return index % 2 == 0 ? "gaussian" : "truncated";
+  const std::vector<std::string> targets = {"gaussian", "truncated", "bent", "shapes", "prior"};
+  return targets[(choice.prior == "model" ? index / 2 : index) % 5];
+}
+
 }  // namespace
 
-SyntheticProblem MakeProblem(uint64_t seed, int64_t index, int64_t fewest, int64_t most) {
+SyntheticProblem MakeProblem(uint64_t seed, int64_t index, const ProblemChoice& choice) {
   Draws draws(seed * 1000003 + static_cast<uint64_t>(index));
-  const std::vector<std::string> targets = {"gaussian", "truncated", "logarithmic", "shapes", "bent"};
+  const bool chosen = !choice.prior.empty() || !choice.kind.empty();
   SyntheticProblem problem;
-  const int64_t d = draws.Integer(1, 8);
-  const int64_t n = std::llround(static_cast<double>(fewest) *
-                                 std::pow(static_cast<double>(most) / static_cast<double>(fewest), draws.Uniform()));
-  const int64_t kind = index % 3;
-  problem.target = targets[(index / 3) % (kind == 2 ? 3 : 5)];
+  const int64_t d = chosen ? draws.Integer(2, 5) : draws.Integer(1, 8);
+  const double ratio = static_cast<double>(choice.most) / static_cast<double>(choice.fewest);
+  const int64_t n = std::llround(static_cast<double>(choice.fewest) * std::pow(ratio, draws.Uniform()));
+  const std::vector<std::string> kinds = {"independent", "mcmc", "nested", "weighted"};
+  const auto found = std::find(kinds.begin(), kinds.end(), choice.kind) - kinds.begin();
+  const int64_t kind = choice.kind.empty() ? index % 3 : found % 3;
+  const bool weighted = kind == 0 && (choice.kind.empty() ? index % 2 == 0 : found == 3);
+  problem.kind = weighted ? "weighted" : kinds[kind];
+  problem.target = TargetOf(choice, chosen, kind, index);
+  const Coordinates coordinates = CoordinatesOf(choice.prior, index);
   RowBlock& rows = problem.input.rows;
   v1::Dataset& dataset = problem.input.dataset;
   Target target;
   if (kind == 0) {
-    const bool weighted = index % 2 == 0;
-    problem.kind = weighted ? "weighted" : "independent";
     dataset.set_row_kind(v1::INDEPENDENT);
     dataset.set_has_weight(weighted);
-    target = MakeTarget(problem.target, d, draws);
+    target = MakeTarget(problem.target, d, coordinates, draws);
     FillIndependent(target, n, weighted, draws, rows);
   } else if (kind == 1) {
-    problem.kind = "mcmc";
     dataset.set_row_kind(v1::MCMC);
     dataset.set_has_chain(true);
-    target = MakeTarget(problem.target, d, draws);
+    target = MakeTarget(problem.target, d, coordinates, draws);
     // The best step gives an autocorrelation time of 4 d or so, in steps.
     const double slowness = draws.Uniform(1, 2);
     const double time_in_steps = 4 * static_cast<double>(d) * slowness * slowness;
@@ -207,11 +258,10 @@ SyntheticProblem MakeProblem(uint64_t seed, int64_t index, int64_t fewest, int64
     const auto thin = std::max<int64_t>(1, std::llround(time_in_steps / time));
     FillChains(target, n, draws.Integer(1, 4), 2.4 / std::sqrt(static_cast<double>(d)) / slowness, thin, draws, rows);
   } else {
-    problem.kind = "nested";
     dataset.set_row_kind(v1::NESTED_SAMPLING);
     dataset.set_has_log_likelihood(true);
     dataset.set_has_log_likelihood_birth(true);
-    target = FillNested(problem.target, d, n, draws, rows);
+    target = FillNested(problem.target, d, n, coordinates, draws, rows);
   }
   dataset.set_name("projects/p/datasets/d");
   dataset.set_num_rows(rows.num_rows);
@@ -223,6 +273,7 @@ SyntheticProblem MakeProblem(uint64_t seed, int64_t index, int64_t fewest, int64
   }
   problem.kl = target.kl();
   problem.dimensionality = target.dimensionality();
+  if (choice.prior == "model") DrawPrior(target, std::max<int64_t>(n, 2000), draws, problem);
   return problem;
 }
 

@@ -215,25 +215,93 @@ std::unique_ptr<Block> MakeShape(int64_t shape, Draws& draws) {
   }
 }
 
-void Target::Add(std::unique_ptr<Block> block, bool logarithms) {
+std::unique_ptr<Block> MakeFlat(Draws& draws) {
+  const double lower = draws.Uniform(-2, 2);
+  return MakeTabulated([](double) { return 0.0; }, lower, lower + draws.Uniform(0.5, 3));
+}
+
+void Target::Add(std::unique_ptr<Block> block, Coordinates coordinates) {
   kl_ += block->MeanLogProb();
   for (int64_t j = 0; j < block->m(); ++j) {
+    Column column{coordinates, block->lower(j), block->upper(j)};
+    kl_ += std::log(column.upper - column.lower);
     v1::Parameter parameter;
     parameter.set_name(absl::StrCat("p", parameters_.size()));
-    const double width = block->upper(j) - block->lower(j);
-    kl_ += std::log(width);
-    if (logarithms) {
-      parameter.mutable_prior()->mutable_log_uniform()->set_lower(std::exp(block->lower(j)));
-      parameter.mutable_prior()->mutable_log_uniform()->set_upper(std::exp(block->upper(j)));
-    } else {
-      parameter.mutable_prior()->mutable_uniform()->set_lower(block->lower(j));
-      parameter.mutable_prior()->mutable_uniform()->set_upper(block->upper(j));
+    v1::Prior& prior = *parameter.mutable_prior();
+    switch (coordinates) {
+      case Coordinates::kPlain:
+        prior.mutable_uniform()->set_lower(column.lower);
+        prior.mutable_uniform()->set_upper(column.upper);
+        break;
+      case Coordinates::kLogarithm:
+        prior.mutable_log_uniform()->set_lower(std::exp(column.lower));
+        prior.mutable_log_uniform()->set_upper(std::exp(column.upper));
+        break;
+      case Coordinates::kNormal:
+        column.mean = std::sin(static_cast<double>(3 * parameters_.size() + 1));  // any
+        column.sd = 0.5 + static_cast<double>(parameters_.size());
+        prior.mutable_normal()->set_mean(column.mean);
+        prior.mutable_normal()->set_stddev(column.sd);
+        break;
     }
     parameters_.push_back(parameter);
-    logarithm_.push_back(logarithms);
+    columns_.push_back(column);
   }
   dimensionality_ += 2 * block->VarianceLogProb();
   blocks_.push_back(std::move(block));
+}
+
+// With theta = L z and priors N(a, s), f = log P - log pi = constant - z' (1 - A) z / 2 + b' z, A = L' S^-1 L and
+// b = -L' S^-1 a, S the priors' covariance: Var f = tr (1 - A)^2 / 2 + b' b.
+void Target::AddUnderNormals(int64_t m, Draws& draws) {
+  auto block = std::make_unique<Gaussian>(m, 0, draws);
+  std::vector<double> l(m * m);
+  for (int64_t j = 0; j < m; ++j) {
+    std::vector<double> z(m, 0.0);
+    std::vector<double> theta(m);
+    z[j] = 1;
+    block->FromNormal(z.data(), theta.data());
+    for (int64_t i = 0; i < m; ++i) l[i * m + j] = theta[i];
+  }
+  std::vector<double> a(m);
+  std::vector<double> s(m);
+  kl_ += block->MeanLogProb();
+  for (int64_t i = 0; i < m; ++i) {
+    double variance = 0;
+    for (int64_t j = 0; j < m; ++j) variance += l[i * m + j] * l[i * m + j];
+    s[i] = std::sqrt(variance) * draws.Uniform(1, 4);
+    a[i] = s[i] * draws.Uniform(-1.5, 1.5);
+    kl_ += std::log(s[i]) + kLog2Pi / 2 + (a[i] * a[i] + variance) / (2 * s[i] * s[i]);
+    v1::Parameter parameter;
+    parameter.set_name(absl::StrCat("p", parameters_.size()));
+    parameter.mutable_prior()->mutable_normal()->set_mean(a[i]);
+    parameter.mutable_prior()->mutable_normal()->set_stddev(s[i]);
+    parameters_.push_back(parameter);
+    columns_.emplace_back();
+  }
+  for (int64_t j = 0; j < m; ++j) {
+    double b = 0;
+    for (int64_t i = 0; i < m; ++i) b += l[i * m + j] * a[i] / (s[i] * s[i]);
+    dimensionality_ += 2 * b * b;
+    for (int64_t k = 0; k < m; ++k) {
+      double rest = j == k ? 1 : 0;
+      for (int64_t i = 0; i < m; ++i) rest -= l[i * m + j] * l[i * m + k] / (s[i] * s[i]);
+      dimensionality_ += rest * rest;
+    }
+  }
+  blocks_.push_back(std::move(block));
+}
+
+double Target::FromColumn(int64_t j, double phi) const {
+  const Column& column = columns_[j];
+  switch (column.coordinates) {
+    case Coordinates::kLogarithm:
+      return std::exp(phi);
+    case Coordinates::kNormal:
+      return column.mean + column.sd * NormalQuantile((phi - column.lower) / (column.upper - column.lower));
+    default:
+      return phi;
+  }
 }
 
 void Target::FromNormal(const double* z, double* theta) const {
@@ -242,18 +310,23 @@ void Target::FromNormal(const double* z, double* theta) const {
     block->FromNormal(z + j, theta + j);
     j += block->m();
   }
-  for (j = 0; j < d(); ++j) {
-    if (logarithm_[j]) theta[j] = std::exp(theta[j]);
-  }
+  for (j = 0; j < d(); ++j) theta[j] = FromColumn(j, theta[j]);
 }
 
 double Target::LogProb(const double* theta) const {
   std::vector<double> phi(theta, theta + d());
   double log_prob = 0;
   for (int64_t j = 0; j < d(); ++j) {
-    if (!logarithm_[j]) continue;
-    phi[j] = std::log(theta[j]);
-    log_prob -= phi[j];
+    const Column& column = columns_[j];
+    if (column.coordinates == Coordinates::kLogarithm) {
+      phi[j] = std::log(theta[j]);
+      log_prob -= phi[j];
+    } else if (column.coordinates == Coordinates::kNormal) {
+      const double z = (theta[j] - column.mean) / column.sd;
+      const double width = column.upper - column.lower;
+      phi[j] = column.lower + width * NormalCdf(z);
+      log_prob += std::log(width / column.sd) + NormalLogDensity(z);
+    }
   }
   int64_t j = 0;
   for (const auto& block : blocks_) {

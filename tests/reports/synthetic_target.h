@@ -51,26 +51,43 @@ std::unique_ptr<Block> MakeTruncatedPair(Draws& draws);
 // One parameter: any of two narrow modes, a skewed density, a triangle, a cut Gaussian, an exponential at an edge.
 std::unique_ptr<Block> MakeShape(int64_t shape, Draws& draws);
 constexpr int64_t kShapes = 5;
+// One parameter, uniform: the posterior is the prior.
+std::unique_ptr<Block> MakeFlat(Draws& draws);
 
 // Any density on (lower, upper) by its log, up to a constant, normalised by quadrature on a fine grid.
 std::unique_ptr<Block> MakeTabulated(const std::function<double(double)>& log_density, double lower, double upper);
 
-// A product of blocks; some columns are logarithms of the parameters, which then have log-uniform priors.
+// How a block's column, uniform over its box a priori, becomes a parameter: as it is, with a uniform prior; by exp,
+// with a log-uniform one; by the quantiles of a normal, which is its prior then. D_KL and d_G are the same in all
+// three.
+enum class Coordinates { kPlain, kLogarithm, kNormal };
+
+// A product of blocks and of Gaussians under normal priors.
 class Target {
  public:
-  void Add(std::unique_ptr<Block> block, bool logarithms);
+  void Add(std::unique_ptr<Block> block, Coordinates coordinates);
+  // Gaussian of m correlated parameters under normal priors that lie beside it, one to four times as wide.
+  void AddUnderNormals(int64_t m, Draws& draws);
 
   int64_t d() const { return static_cast<int64_t>(parameters_.size()); }
   const std::vector<v1::Parameter>& parameters() const { return parameters_; }
   void FromNormal(const double* z, double* theta) const;
   double LogProb(const double* theta) const;
   double LogPrior(const double* theta) const;
+  // The parameter of column j whose block's coordinate is phi, and back.
+  double FromColumn(int64_t j, double phi) const;
   double kl() const { return kl_; }
   double dimensionality() const { return dimensionality_; }
 
  private:
+  struct Column {
+    Coordinates coordinates = Coordinates::kPlain;
+    double lower = 0, upper = 0;  // of the block's coordinate
+    double mean = 0, sd = 1;      // of the normal
+  };
+
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::vector<bool> logarithm_;  // by column
+  std::vector<Column> columns_;
   std::vector<v1::Parameter> parameters_;
   double kl_ = 0;
   double dimensionality_ = 0;

@@ -50,11 +50,48 @@ TEST(HeldOutTest, SeparatesTruthFromTheNoiseOfTheMembers) {
   EXPECT_NEAR(statistics.log_prob_covariance(), 0.49, 4 * total * std::sqrt(2) / root);
   EXPECT_LT(statistics.covariance_spread(), 0.02);
   EXPECT_NEAR(statistics.chain_error(), std::sqrt(total) / root, 0.05 * std::sqrt(total) / root);
-  EXPECT_NEAR(statistics.variance_chain_error(), total * std::sqrt(2) / root, 0.05 * total * std::sqrt(2) / root);
+  // Of products of two members: more than of the truth's square alone, less than of one member's.
+  EXPECT_GT(statistics.variance_chain_error(), 0.49 * std::sqrt(2) / root);
+  EXPECT_LT(statistics.variance_chain_error(), total * std::sqrt(2) / root);
   EXPECT_NEAR(statistics.effective_size(), 20000, 1e-6);
   EXPECT_NEAR(statistics.kish_size(), 20000, 1e-6);
   EXPECT_NEAR(statistics.log_prob_floor(), -1 - 3.72 * std::sqrt(total), 0.5);  // two rows of 20000 lie below
   EXPECT_EQ(statistics.num_chains(), 0);
+}
+
+// log q follows a prior that varies by more than the posterior's density over it does: the statistics are of the
+// difference, and its error does not know of the prior's scatter.
+TEST(HeldOutTest, StatisticsOfADifferenceAreOverTheSameRows) {
+  const Sample sample(20000);
+  ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics alone, ComputeHeldOut(sample.input()));
+  Sample shifted = sample;
+  const RandomStream random(2, RandomPurpose::kStatistics);
+  std::vector<double> log_prior;
+  for (int64_t i = 0; i < sample.n; ++i) {
+    log_prior.push_back(3 * random.Normal(i));
+    for (int64_t m = 0; m < 4; ++m) shifted.log_q[m * sample.n + i] += log_prior[i];
+  }
+  HeldOutInput input = shifted.input();
+  input.log_prior = log_prior;
+  ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics difference, ComputeHeldOut(input));
+  EXPECT_NEAR(difference.out_of_fold_log_prob(), alone.out_of_fold_log_prob(), 1e-9);
+  EXPECT_NEAR(difference.in_sample_log_prob(), alone.in_sample_log_prob(), 1e-9);
+  EXPECT_NEAR(difference.log_prob_covariance(), alone.log_prob_covariance(), 1e-9);
+  EXPECT_NEAR(difference.chain_error(), alone.chain_error(), 1e-9);
+  log_prior[7] = -INFINITY;
+  EXPECT_THAT(ComputeHeldOut(input), StatusIs(absl::StatusCode::kInternal, HasSubstr("log prior")));
+}
+
+// A member that is lost at one row in a thousand is no news of the posterior's variance.
+TEST(HeldOutTest, ARowWhereOneMemberIsFarOffHardlyChangesTheVarianceAndItsError) {
+  Sample sample(1000);
+  ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics before, ComputeHeldOut(sample.input()));
+  sample.log_q[2 * sample.n + 10] = -80;  // row 10 is of fold 2: held out
+  ASSERT_OK_AND_ASSIGN(const v1::HeldOutStatistics after, ComputeHeldOut(sample.input()));
+  EXPECT_NEAR(after.log_prob_covariance(), before.log_prob_covariance(), 0.02 * before.log_prob_covariance());
+  EXPECT_NEAR(after.variance_chain_error(), before.variance_chain_error(), 0.1 * before.variance_chain_error());
+  EXPECT_NEAR(after.covariance_spread(), before.covariance_spread(), 0.02);
+  EXPECT_LT(after.out_of_fold_log_prob(), before.out_of_fold_log_prob() - 0.07);  // of D_KL it is
 }
 
 TEST(HeldOutTest, AMemberThatIsShiftedShowsInTheMemberSpread) {

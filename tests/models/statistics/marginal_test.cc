@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/densities/density_estimator.h"
+#include "models/random.h"
 #include "models/statistics/log_likelihood.h"
 #include "proto/support/rows.h"
 #include "tests/models/plan/random_plan.h"
@@ -14,6 +15,7 @@
 namespace creamery {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -87,11 +89,13 @@ TEST(MarginalTest, NormalInsideAWideBoxHasItsClosedForm) {
   EXPECT_NEAR(statistics.kl.chain_error(), 0.01, 1e-12);
   EXPECT_NEAR(statistics.kl.member_error(), 0.003, 1e-12);
   EXPECT_NEAR(statistics.kl.error(), std::sqrt(0.000064 + 0.0001 + 0.000009), 1e-9);
-  EXPECT_NEAR(statistics.dimensionality.value(), 2, 1e-9);  // each Gaussian parameter counts 1
+  // Each Gaussian parameter counts 1, less 2 C^2 for the noise C = 4/3 * 0.02 that members share, of a variance of 1.
+  const double shared = 4.0 / 3 * 0.02;
+  EXPECT_NEAR(statistics.dimensionality.value(), 2 - 2 * shared * shared, 1e-9);
   EXPECT_EQ(statistics.dimensionality.monte_carlo_error(), 0);
-  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 0.4 * 2 * 0.06, 1e-9);
+  EXPECT_NEAR(statistics.dimensionality.approximation_error(), 2 * std::hypot(0.2 * 0.06, 0.75 * shared), 1e-9);
   EXPECT_NEAR(statistics.dimensionality.chain_error(), 0.02, 1e-9);
-  EXPECT_NEAR(statistics.dimensionality.member_error(), 0.008, 1e-9);
+  EXPECT_NEAR(statistics.dimensionality.member_error(), 0.004, 1e-9);
   EXPECT_TRUE(statistics.warnings.empty());
 }
 
@@ -138,6 +142,8 @@ TEST(MarginalTest, WarnsOfFewRowsLargeErrorsASingleChainAndAPriorThatDoesNotCove
               ElementsAre(v1::FEW_EFFECTIVE_SAMPLES, v1::LARGE_ERROR, v1::SINGLE_CHAIN, v1::PRIOR_DOES_NOT_COVER));
   EXPECT_THAT(statistics.dimensionality_warnings,
               ElementsAre(v1::FEW_EFFECTIVE_SAMPLES, v1::SINGLE_CHAIN, v1::PRIOR_DOES_NOT_COVER));
+  // 0.62 %, as 10000 draws have it.
+  EXPECT_THAT(statistics.remarks, ElementsAre(HasSubstr("zero on 0.56 % of the posterior")));
 }
 
 TEST(MarginalTest, APriorThatCutsATailCutsThePosteriorAndOneThatCutsMoreIsRefused) {
@@ -178,7 +184,10 @@ TEST(MarginalTest, TheErrorOfAPriorModelIsPartOfTheStatedOne) {
   ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 100000, 1, StopToken()));
   const double alone = std::sqrt(0.5 * 0.99 * 0.99 / 10000);  // of log N(0, 0.1) - log N(0, 1), 10000 rows
   EXPECT_NEAR(statistics.kl.chain_error(), std::hypot(alone, 0.030311), 0.0005);
-  EXPECT_NEAR(statistics.kl.approximation_error(), 0.4 * std::hypot(0.02, 0.05), 1e-9);
+  // Besides the halves of the gaps, what draws may be off by, of log prior with its variance of 0.1^4 / 2.
+  const double variance = 0.5 * 1e-4 + 0.15 * 0.15 * 0.01;
+  EXPECT_NEAR(statistics.kl.approximation_error(),
+              std::sqrt(std::pow(0.4 * std::hypot(0.02, 0.05), 2) + 2 * variance * 0.02), 1e-4);
   EXPECT_TRUE(statistics.warnings.empty());
 }
 
@@ -239,6 +248,118 @@ TEST(ChoosePriorTest, TheModelThatASignatureNamesIsTheDefault) {
   (*analytic.mutable_analytic()->mutable_priors())["a"] = Uniform(0, 2);
   ASSERT_OK_AND_ASSIGN(const MarginalPrior given, ChoosePrior(signature, analytic, nullptr));
   EXPECT_EQ(given.model, nullptr);
+}
+
+// A version of two members, both N(0, sd), and the rows it was trained on.
+struct Trainee {
+  v1::Dataset dataset;
+  RowBlock rows;
+  std::unique_ptr<DensityEstimator> model;
+
+  explicit Trainee(int64_t n, double sd) {
+    v1::ModelVersion description = Trained({sd});
+    v1::HeldOutStatistics& held_out = *description.mutable_training()->mutable_held_out();
+    held_out.set_in_sample_log_prob(held_out.out_of_fold_log_prob() + 0.01);
+    held_out.set_effective_size(static_cast<double>(n));
+    description.mutable_spec()->mutable_training()->set_members(2);
+    description.mutable_training()->set_num_rows(n);
+    description.mutable_signature()->add_parameters()->set_name("a");
+    dataset.set_row_kind(v1::INDEPENDENT);
+    dataset.add_parameters()->set_name("a");
+    rows.num_rows = n;
+    const RandomStream random(9, RandomPurpose::kStatistics);
+    for (int64_t i = 0; i < n; ++i) rows.theta.push_back(sd * random.Normal(i));
+    model = *DensityEstimator::Create(description, {NormalTree({0}, {sd}), NormalTree({0}, {sd})});
+  }
+  MarginalRows at_hand() const { return {&dataset, &rows, ""}; }
+};
+
+// The rows scatter, and log q and log prior with them, but not their difference.
+TEST(MarginalTest, OtherPriorsAreComparedOverTheRowsOfTheTraining) {
+  const Trainee trainee(1000, 1);
+  MarginalPrior prior;
+  prior.analytic = {Normal(0, 1)};
+  EXPECT_TRUE(NeedsRows(*trainee.model, prior));
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics same,
+                       ComputeMarginal(*trainee.model, prior, trainee.at_hand(), 1000, 1, StopToken()));
+  EXPECT_NEAR(same.kl.value(), 0, 1e-9);
+  EXPECT_NEAR(same.kl.error(), 0.4 * 0.005, 1e-9);
+  EXPECT_NEAR(same.dimensionality.value(), 0, 1e-9);
+  EXPECT_TRUE(same.remarks.empty());
+  // Beside it, and wider: f = log 2 - x^2 (1 - 1/4) / 2 - x / 4 + 1/8, D_KL and d_G in closed form.
+  prior.analytic = {Normal(1, 2)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics wider,
+                       ComputeMarginal(*trainee.model, prior, trainee.at_hand(), 1000, 1, StopToken()));
+  EXPECT_NEAR(wider.kl.value(), std::log(2.0) + 0.25 - 0.5, 4 * wider.kl.error());
+  EXPECT_NEAR(wider.kl.error(), std::sqrt((0.28125 + 0.0625) / 1000), 0.003);
+  EXPECT_NEAR(wider.dimensionality.value(), 2 * (0.28125 + 0.0625), 4 * wider.dimensionality.error());
+  // Rows that are gone cost an error, and are named.
+  MarginalRows gone;
+  gone.missing = "the chain was deleted";
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics draws,
+                       ComputeMarginal(*trainee.model, prior, gone, 1000, 1, StopToken()));
+  EXPECT_GT(draws.kl.error(), wider.kl.error());
+  EXPECT_THAT(draws.remarks, ElementsAre(HasSubstr("the chain was deleted")));
+  // Of 50000 rows every third is asked.
+  const Trainee many(50000, 1);
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics thinned,
+                       ComputeMarginal(*many.model, prior, many.at_hand(), 1000, 1, StopToken()));
+  EXPECT_THAT(thinned.remarks, ElementsAre(HasSubstr("one of every 3")));
+  EXPECT_NEAR(thinned.kl.value(), std::log(2.0) + 0.25 - 0.5, 4 * thinned.kl.error());
+}
+
+TEST(MarginalTest, TheDeclaredPriorsAreAnsweredByWhatTheVersionCarries) {
+  v1::ModelVersion trained = Trained({0.5});
+  v1::Parameter& parameter = *trained.mutable_signature()->add_parameters();
+  parameter.set_name("a");
+  *parameter.mutable_prior() = Normal(0, 1);
+  v1::HeldOutStatistics& ratio = *trained.mutable_training()->mutable_held_out_log_ratio();
+  ratio.set_in_sample_log_prob(0.33);
+  ratio.set_out_of_fold_log_prob(0.31);
+  ratio.set_chain_error(0.004);
+  ratio.set_effective_size(10000);
+  const auto model = *DensityEstimator::Create(trained, {NormalTree({0}, {0.5})});
+  ASSERT_OK_AND_ASSIGN(const MarginalPrior prior, ChoosePrior(trained.signature(), {}, nullptr));
+  EXPECT_FALSE(NeedsRows(*model, prior));
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics, ComputeMarginal(*model, prior, 1000, 1, StopToken()));
+  EXPECT_NEAR(statistics.kl.value(), 0.32, 1e-12);
+  EXPECT_NEAR(statistics.kl.chain_error(), 0.004, 1e-12);
+  EXPECT_EQ(statistics.kl.monte_carlo_error(), 0);
+  EXPECT_TRUE(statistics.remarks.empty());
+}
+
+// A prior model that ends three standard deviations before the posterior begins: what it says there is no density.
+TEST(MarginalTest, APriorModelWithoutSamplesAtThePosteriorIsNamed) {
+  const Trainee trainee(1000, 1);
+  v1::ModelVersion description = Trained({0.1});
+  description.mutable_signature()->add_parameters()->set_name("a");
+  description.mutable_training()->mutable_held_out()->set_log_prob_floor(-6);
+  const auto prior_model = *DensityEstimator::Create(description, {NormalTree({0}, {0.1}), NormalTree({0.001}, {0.1})});
+  MarginalPrior prior;
+  prior.model = prior_model.get();
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics,
+                       ComputeMarginal(*trainee.model, prior, trainee.at_hand(), 1000, 1, StopToken()));
+  EXPECT_THAT(statistics.warnings, Contains(v1::OUTSIDE_TRAINING_REGION));
+  EXPECT_THAT(statistics.warnings, Contains(v1::NOT_DETERMINED));
+  EXPECT_THAT(statistics.remarks, Contains(HasSubstr("of the posterior lies where the prior's model has hardly any")));
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics by_draws, ComputeMarginal(*trainee.model, prior, 1000, 1, StopToken()));
+  EXPECT_THAT(by_draws.warnings, Contains(v1::NOT_DETERMINED));
+}
+
+TEST(MarginalTest, PassesOnWhatTheTrainingWarnedOf) {
+  v1::ModelVersion trained = Trained({0.1});
+  trained.mutable_training()->add_warnings(v1::ROWS_LEFT_OUT);
+  trained.mutable_training()->add_warnings(v1::FEW_DISTINCT_ROWS);
+  trained.mutable_training()->set_num_rows(630);
+  trained.mutable_training()->set_num_rows_outside(370);
+  trained.mutable_training()->set_num_distinct_rows(5);
+  MarginalPrior prior;
+  prior.analytic = {Uniform(-5, 5)};
+  ASSERT_OK_AND_ASSIGN(const MarginalStatistics statistics,
+                       ComputeMarginal(*NormalModel({"a"}, {0}, {0.1}, trained), prior, 1000, 1, StopToken()));
+  EXPECT_THAT(statistics.warnings, ElementsAre(v1::ROWS_LEFT_OUT, v1::FEW_DISTINCT_ROWS));
+  EXPECT_THAT(statistics.dimensionality_warnings, ElementsAre(v1::ROWS_LEFT_OUT, v1::FEW_DISTINCT_ROWS));
+  EXPECT_THAT(statistics.remarks, ElementsAre(HasSubstr("370 rows"), HasSubstr("only 5 of the 630 rows")));
 }
 
 TEST(MarginalTest, WithoutHeldOutStatisticsThereIsNoError) {
