@@ -55,6 +55,8 @@ absl::Status CheckNumbers(const ServerConfig& config) {
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_request_mib", config.max_request_mib(), 1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("request_seconds", config.request_seconds(), 0.1));
   ABSL_RETURN_IF_ERROR(CheckAtLeast("max_lasting_calls", config.max_lasting_calls(), 1));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("max_training_mib", config.max_training_mib(), 0));
+  ABSL_RETURN_IF_ERROR(CheckAtLeast("keep_set_aside_days", config.keep_set_aside_days(), 0));
   if (config.max_message_mib() > 2047) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_message_mib is ", config.max_message_mib(), ", expected at most 2047"));

@@ -96,17 +96,27 @@ void AddFlags(CLI::App& app, Flags& flags) {
   flags.Add(app, "drain_notice_seconds", "After SIGTERM: time until no new call is taken, seconds [0]",
             &C::set_drain_notice_seconds);
   flags.Add(app, "min_free_mib", "Disk space that must stay free, MiB [64]", &C::set_min_free_mib);
+  flags.Add(app, "max_training_mib", "Memory that one training may take by its estimate, MiB; 0 for no limit [4096]",
+            &C::set_max_training_mib);
+  flags.Add(app, "keep_set_aside_days", "Blobs that nothing names are kept in quarantine so long, days [7]",
+            &C::set_keep_set_aside_days);
 }
 
 int Verify(const std::string& directory) {
   if (directory.empty()) return Fail(absl::InvalidArgumentError("data is not given: say --data=DIRECTORY"));
   struct stat info {};
   if (stat(directory.c_str(), &info) != 0) return Fail(absl::NotFoundError("there is no directory " + directory));
-  absl::StatusOr<std::unique_ptr<Registry>> registry = Registry::Open(directory, {});
+  Registry::Options options;
+  options.create = false;
+  options.quick_check = false;  // the check below says more
+  absl::StatusOr<std::unique_ptr<Registry>> registry = Registry::Open(directory, options);
   if (!registry.ok()) return Fail(registry.status());
   const absl::StatusOr<std::vector<std::string>> problems = (*registry)->Verify();
   if (!problems.ok()) return Fail(problems.status());
   for (const std::string& problem : *problems) std::cout << problem << "\n";
+  if (const absl::StatusOr<std::vector<std::string>> lines = (*registry)->SetAside(); lines.ok()) {
+    for (const std::string& line : *lines) std::cout << line << "\n";  // worth knowing, and no problem
+  }
   if (problems->empty()) std::cout << directory << " is clean\n";
   return problems->empty() ? 0 : 1;
 }
@@ -138,6 +148,7 @@ int Serve(const ServerConfig& config) {
 }
 
 int Main(int argc, char** argv) {
+  signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of the write, which says so
   umask(S_IRWXG | S_IRWXO);  // what is stored is its owner's alone, and so is the socket from its first moment
   CLI::App app("Registry, jobs and answers of amortized Bayesian inference", "creamery-server");
   app.set_version_flag("--version", kVersion);
@@ -145,6 +156,8 @@ int Main(int argc, char** argv) {
   app.add_option("--config", config_path, "Configuration file in text format, see server/config.proto; flags win");
   bool insecure = false;
   app.add_flag("--insecure", insecure, "Listen beyond loopback without TLS or tokens");
+  bool begin_anew = false;
+  app.add_flag("--begin_anew", begin_anew, "Begin with an empty registry where one was lost; its blobs are set aside");
   Flags flags;
   AddFlags(app, flags);
   CLI::App* verify = app.add_subcommand("verify", "Check every digest and row, then exit: 0 clean, 1 if not");
@@ -162,6 +175,7 @@ int Main(int argc, char** argv) {
   }
   flags.Override(&config);
   if (insecure) config.set_insecure(true);
+  if (begin_anew) config.set_begin_anew(true);
   if (verify->parsed()) return Verify(config.data());
   if (const absl::Status status = CompleteConfig(&config); !status.ok()) return Fail(status);
   return Serve(config);

@@ -167,6 +167,8 @@ absl::Status ServerImpl::Open() {
 
   Registry::Options registry_options;
   registry_options.min_free_bytes = int64_t{config_.min_free_mib()} << 20;
+  registry_options.begin_anew = config_.begin_anew();
+  registry_options.keep_set_aside = absl::Hours(24) * config_.keep_set_aside_days();
   ABSL_ASSIGN_OR_RETURN(registry_, Registry::Open(config_.data(), registry_options));
   ABSL_ASSIGN_OR_RETURN(directory_, ModelDirectory::Load(*registry_));
   models_ = std::make_unique<ServedModels>(*registry_, *directory_, int64_t{config_.cache_mib()} << 20);
@@ -175,6 +177,8 @@ absl::Status ServerImpl::Open() {
   board_options.lease_duration = absl::Seconds(config_.lease_seconds());
   board_options.on_published = [this](const v1::ModelVersion& version) { Published(version); };
   board_options.intake.find_version = [this](const std::string& name) { return FindVersion(name); };
+  board_options.intake.max_training_bytes = int64_t{config_.max_training_mib()} << 20;
+  board_options.intake.training_threads = config_.worker_threads();
   board_options.intake.pin_statistics = [this](v1::StatisticsJob* job, std::vector<VersionName>* versions) {
     return PinStatistics({*models_, *registry_}, job, versions);
   };
@@ -197,7 +201,13 @@ absl::Status ServerImpl::Open() {
   services_.push_back(MakeStatisticsService(rpc_, *models_, *registry_, limits));
   services_.push_back(MakeJobService(rpc_, *board_, *registry_));
   services_.push_back(MakeWorkerService(rpc_, *board_, *registry_));
-  disk_.Resume([this] { registry_->CollectGarbage().IgnoreError(); });  // what a crash or a failed upload left
+  disk_.Resume([this] {
+    registry_->CollectGarbage().IgnoreError();  // what a crash or a failed upload left
+    const absl::StatusOr<std::vector<std::string>> aside = registry_->SetAside();
+    if (!aside.ok() || aside->empty()) return;
+    std::cerr << "creamery-server: " << aside->size() << " blobs that nothing names are in quarantine, kept "
+              << config_.keep_set_aside_days() << " days; `creamery-server verify` lists them" << std::endl;
+  });
   return absl::OkStatus();
 }
 

@@ -18,7 +18,7 @@ constexpr int kBusyMilliseconds = 5000;
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, Access access,
                                                          absl::Span<const Migration> migrations) {
   sqlite3* connection = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | (access == Access::kReadWrite ? SQLITE_OPEN_CREATE : 0);
+  const int flags = SQLITE_OPEN_READWRITE | (access == Access::kReadOnly ? 0 : SQLITE_OPEN_CREATE);
   const int code = sqlite3_open_v2(path.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Database> database(new Database(connection, path));
   if (code != SQLITE_OK) return database->Error("open");
@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   sqlite3_busy_timeout(connection, kBusyMilliseconds);
   // Before anything that writes: a newer program's file must stay as it is.
   ABSL_RETURN_IF_ERROR(database->CheckHeader(static_cast<int64_t>(migrations.size())));
+  if (access == Access::kReadWriteChecked) ABSL_RETURN_IF_ERROR(database->QuickCheck());
   ABSL_RETURN_IF_ERROR(
       database->Script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"));
@@ -88,6 +89,13 @@ absl::Status Database::CheckHeader(int64_t known_version) {
                      ": start the newer program that wrote it, or restore a copy from before it"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Database::QuickCheck() {
+  Statement check(*this, "PRAGMA quick_check(1)");
+  ABSL_ASSIGN_OR_RETURN(const bool answered, check.Step());
+  const std::string found = answered ? check.Text(0) : "quick_check gave no answer";
+  return found == "ok" ? absl::OkStatus() : absl::DataLossError(absl::StrCat(path_, ": ", found));
 }
 
 absl::Status Database::Migrate(absl::Span<const Migration> migrations) {

@@ -33,7 +33,8 @@ struct Bytes {
 
 class Database {
  public:
-  enum class Access { kReadWrite, kReadOnly };
+  // kReadWriteChecked looks at the structure of every page before anything is written.
+  enum class Access { kReadWrite, kReadWriteChecked, kReadOnly };
   // The writer creates the file if needed. FAILED_PRECONDITION for a file of another program or of a newer schema than
   // `migrations` reaches (nothing is changed then); DATA_LOSS for a damaged file.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Access access,
@@ -54,6 +55,7 @@ class Database {
   // RESOURCE_EXHAUSTED, DATA_LOSS, UNAVAILABLE or INTERNAL from SQLite's last error, naming the file.
   absl::Status Error(const char* sql) const;
   absl::Status CheckHeader(int64_t known_version);
+  absl::Status QuickCheck();
   absl::Status Migrate(absl::Span<const Migration> migrations);
   absl::StatusOr<int64_t> Pragma(const char* sql);
   absl::Status Script(const char* sql);

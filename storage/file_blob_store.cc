@@ -1,6 +1,5 @@
 #include "storage/file_blob_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,21 +150,12 @@ class FileBlobWriter final : public BlobWriter {
   bool renamed_ = false;
 };
 
-absl::StatusOr<std::vector<std::string>> Names(const std::string& directory) {
-  DIR* const stream = opendir(directory.c_str());
-  if (stream == nullptr) return ErrnoError("list", directory, errno);
-  std::vector<std::string> names;
-  while (const dirent* entry = readdir(stream)) names.push_back(entry->d_name);
-  closedir(stream);
-  return names;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::string& directory,
                                                                    int64_t min_free_bytes) {
   ABSL_RETURN_IF_ERROR(MakeDirectories(directory));
-  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> names, Names(directory));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(directory));
   for (const std::string& name : names) {
     if (absl::StartsWith(name, kTemporary)) unlink(absl::StrCat(directory, "/", name).c_str());
   }
@@ -214,13 +204,21 @@ absl::StatusOr<int64_t> FileBlobStore::SizeOf(const std::string& digest) const {
   return info.st_size;
 }
 
+absl::StatusOr<bool> FileBlobStore::TakeBack(const std::string& digest) {
+  if (!IsSha256Hex(digest)) return false;
+  MutexLock lock(&guards_->mu);
+  ABSL_ASSIGN_OR_RETURN(const bool back, quarantine_.TakeBack(digest));
+  if (back) ABSL_RETURN_IF_ERROR(quarantine_.Sync());
+  return back;
+}
+
 absl::StatusOr<std::vector<FileBlobStore::Entry>> FileBlobStore::List() const {
-  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> names, Names(directory_));
+  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(directory_));
   std::vector<Entry> entries;
   for (const std::string& name : names) {
     struct stat info;
     if (!IsSha256Hex(name) || stat(PathOf(name).c_str(), &info) != 0) continue;
-    entries.push_back({name, absl::TimeFromTimespec(info.st_mtim)});
+    entries.push_back({name, absl::TimeFromTimespec(info.st_mtim), info.st_size});
   }
   return entries;
 }
@@ -228,6 +226,12 @@ absl::StatusOr<std::vector<FileBlobStore::Entry>> FileBlobStore::List() const {
 bool FileBlobStore::IsGuarded(const std::string& digest) const {
   MutexLock lock(&guards_->mu);
   return guards_->counts.count(digest) != 0;
+}
+
+absl::StatusOr<bool> FileBlobStore::SetAside(const std::string& digest, absl::Time now) {
+  MutexLock lock(&guards_->mu);
+  if (guards_->counts.count(digest) != 0) return false;
+  return quarantine_.SetAside(digest, now);
 }
 
 absl::StatusOr<bool> FileBlobStore::Remove(const std::string& digest) {

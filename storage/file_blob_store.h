@@ -1,5 +1,5 @@
-// BlobStore in a directory: one file per blob, named by its digest; `.tmp-*` while it is being written.
-// Thread-safe.
+// BlobStore in a directory: one file per blob, named by its digest; `.tmp-*` while it is being written; `quarantine/`
+// for those set aside. Thread-safe.
 #ifndef CREAMERY_STORAGE_FILE_BLOB_STORE_H_
 #define CREAMERY_STORAGE_FILE_BLOB_STORE_H_
 
@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "proto/support/mutex.h"
 #include "storage/blob_store.h"
+#include "storage/quarantine.h"
 
 namespace creamery {
 
@@ -41,21 +42,33 @@ class FileBlobStore final : public BlobStore {
   struct Entry {
     std::string digest;
     absl::Time modified;
+    int64_t size = 0;
   };
   absl::StatusOr<std::vector<Entry>> List() const;
   bool IsGuarded(const std::string& digest) const;
+  // Moves a blob into the quarantine unless a guard protects it; true if it did. Durable once the quarantine is synced.
+  // The caller holds the writer's lock and knows that no row names the blob.
+  absl::StatusOr<bool> SetAside(const std::string& digest, absl::Time now);
+  // Moves a blob that is missing back from the quarantine, durably; true if it did.
+  absl::StatusOr<bool> TakeBack(const std::string& digest);
+  const std::string& directory() const { return directory_; }
+  Quarantine& quarantine() { return quarantine_; }
   // Unlinks a blob unless a guard protects it; true if it did. The caller holds the writer's lock and knows that no
   // row names the blob.
   absl::StatusOr<bool> Remove(const std::string& digest);
 
  private:
   FileBlobStore(std::string directory, int64_t min_free_bytes)
-      : directory_(std::move(directory)), min_free_bytes_(min_free_bytes), guards_(std::make_shared<BlobGuards>()) {}
+      : directory_(std::move(directory)),
+        min_free_bytes_(min_free_bytes),
+        guards_(std::make_shared<BlobGuards>()),
+        quarantine_(directory_) {}
   std::string PathOf(const std::string& digest) const { return directory_ + "/" + digest; }
 
   const std::string directory_;
   const int64_t min_free_bytes_;
   const std::shared_ptr<BlobGuards> guards_;
+  Quarantine quarantine_;
 };
 
 }  // namespace creamery

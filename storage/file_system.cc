@@ -1,7 +1,9 @@
 #include "storage/file_system.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -29,8 +31,20 @@ int File::Release() { return std::exchange(fd_, -1); }
 
 bool IsDiskFull(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
+namespace {
+
+// What there is no room in, where the system's words do not say it.
+std::string LimitOf(int error) {
+  if (error == EDQUOT) return " (the quota of the user that the server runs as)";
+  rlimit limit;
+  if (error != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  return absl::StrCat(" (the limit on the size of a file, `ulimit -f`, is ", limit.rlim_cur, " bytes)");
+}
+
+}  // namespace
+
 absl::Status ErrnoError(absl::string_view action, const std::string& path, int error) {
-  const std::string message = absl::StrCat("cannot ", action, " ", path, ": ", std::strerror(error));
+  const std::string message = absl::StrCat("cannot ", action, " ", path, ": ", std::strerror(error), LimitOf(error));
   return IsDiskFull(error) ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
 }
 
@@ -54,6 +68,15 @@ absl::Status SyncDirectory(const std::string& path) {
   if (directory.fd() < 0) return ErrnoError("open directory", path, errno);
   if (fsync(directory.fd()) != 0) return ErrnoError("sync directory", path, errno);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
+  DIR* const stream = opendir(directory.c_str());
+  if (stream == nullptr) return ErrnoError("list", directory, errno);
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(stream)) names.push_back(entry->d_name);
+  closedir(stream);
+  return names;
 }
 
 absl::Status CheckFreeSpace(const std::string& directory, int64_t more_bytes, int64_t min_free_bytes) {

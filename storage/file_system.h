@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,6 +36,8 @@ absl::Status ErrnoError(absl::string_view action, const std::string& path, int e
 // Makes the directory and those above it, durably.
 absl::Status MakeDirectories(const std::string& path);
 absl::Status SyncDirectory(const std::string& path);
+// Names in the directory, in no order, `.` and `..` among them.
+absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory);
 // RESOURCE_EXHAUSTED naming the limit if, after `more_bytes`, fewer than `min_free_bytes` would be free.
 absl::Status CheckFreeSpace(const std::string& directory, int64_t more_bytes, int64_t min_free_bytes);
 // Holds `path` for this process until the file is closed. FAILED_PRECONDITION if another holds it.

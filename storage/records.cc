@@ -13,7 +13,8 @@ absl::Status RequireProject(Database& db, const std::string& project) {
   return absl::NotFoundError(absl::StrCat("project 'projects/", project, "' does not exist"));
 }
 
-absl::StatusOr<int64_t> NameBlob(Database& db, const FileBlobStore& blobs, const std::string& digest) {
+absl::StatusOr<int64_t> NameBlob(Database& db, FileBlobStore& blobs, const std::string& digest) {
+  ABSL_RETURN_IF_ERROR(blobs.TakeBack(digest).status());
   ABSL_ASSIGN_OR_RETURN(const int64_t size, blobs.SizeOf(digest));
   ABSL_RETURN_IF_ERROR(
       db.Run("INSERT INTO blobs (digest, size) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING", digest, size));
@@ -137,7 +138,7 @@ absl::StatusOr<v1::ModelVersion> LoadVersion(Database& db, const ModelName& name
   return absl::NotFoundError(absl::StrCat("model version '", full, "' does not exist"));
 }
 
-absl::StatusOr<v1::ModelVersion> PublishVersion(Database& db, const FileBlobStore& blobs, const ModelName& name,
+absl::StatusOr<v1::ModelVersion> PublishVersion(Database& db, FileBlobStore& blobs, const ModelName& name,
                                                 v1::ModelVersion version, const std::string& artifact_digest) {
   ABSL_RETURN_IF_ERROR(RequireProject(db, name.project));
   ABSL_ASSIGN_OR_RETURN(const int64_t size, NameBlob(db, blobs, artifact_digest));

@@ -29,7 +29,7 @@ absl::StatusOr<T> ParseRecord(const std::string& what, const std::string& bytes)
 absl::Status RequireProject(Database& db, const std::string& project);
 
 // Makes the row of a stored blob, so that others can reference it; returns its size. NOT_FOUND if it is not stored.
-absl::StatusOr<int64_t> NameBlob(Database& db, const FileBlobStore& blobs, const std::string& digest);
+absl::StatusOr<int64_t> NameBlob(Database& db, FileBlobStore& blobs, const std::string& digest);
 
 struct DatasetRow {
   int64_t id = 0;
@@ -59,7 +59,7 @@ struct ModelRow {
 absl::StatusOr<ModelRow> LoadModel(Database& db, const ModelName& name);
 absl::StatusOr<v1::ModelVersion> LoadVersion(Database& db, const ModelName& name, int64_t number);
 // The next version of a model, which is made if needed; `version` brings all but name, digest and size.
-absl::StatusOr<v1::ModelVersion> PublishVersion(Database& db, const FileBlobStore& blobs, const ModelName& name,
+absl::StatusOr<v1::ModelVersion> PublishVersion(Database& db, FileBlobStore& blobs, const ModelName& name,
                                                 v1::ModelVersion version, const std::string& artifact_digest);
 
 }  // namespace creamery

@@ -85,10 +85,20 @@ class Registry {
     int64_t min_free_bytes = 64 << 20;
     // A stored blob that no row ever named is kept this long: the upload's owner may still name it after a restart.
     absl::Duration keep_unnamed_blobs = absl::Hours(1);
+    // What was set aside is unlinked after this.
+    absl::Duration keep_set_aside = absl::Hours(7 * 24);
+    // A registry that knows no project may begin although there are blobs: they are set aside.
+    bool begin_anew = false;
+    // Make a registry where there is none; otherwise that is NOT_FOUND.
+    bool create = true;
+    // Look at the structure of every page of SQLite's file before anything is written.
+    bool quick_check = true;
   };
-  // Creates the directory and the file if needed, migrates older schemas, removes temporary files of a crash.
-  // FAILED_PRECONDITION if another process has it open, or if a newer program wrote it (the message says which version
-  // of the schema it has, which this program knows, and to start the newer program).
+  // Creates the directory and the file if needed, migrates older schemas, removes temporary files of a crash, takes
+  // back blobs that were set aside and that the registry names. FAILED_PRECONDITION if another process has it open, or
+  // if a newer program wrote it (the message says which version of the schema it has, which this program knows, and to
+  // start the newer program), or if the registry is missing or empty beside blobs; DATA_LOSS if it is damaged. Nothing
+  // is changed then, and the message says what to do.
   static absl::StatusOr<std::unique_ptr<Registry>> Open(const std::string& directory, const Options& options);
   virtual ~Registry() = default;
 
@@ -101,7 +111,8 @@ class Registry {
   virtual absl::StatusOr<Page<v1::Project>> ListProjects(const PageRequest& page) = 0;
 
   // --- Datasets
-  // `schema` as CheckSchema accepts it; its output-only fields are ignored.
+  // `schema` as CheckSchema accepts it; its output-only fields are ignored. A dataset of the same schema that has no
+  // rows, which an upload that was killed leaves behind, is returned as it is; any other is ALREADY_EXISTS.
   virtual absl::StatusOr<v1::Dataset> CreateDataset(const Caller& caller, const DatasetName& name,
                                                     const v1::Dataset& schema) = 0;
   // Adds a part whose blob is already in blobs(). ABORTED if `expected_num_rows` >= 0 is not the number of rows before.
@@ -186,11 +197,13 @@ class Registry {
                                                          const std::string& artifact_digest) = 0;
 
   // --- Upkeep
-  // Unlinks blobs that no row names any more, or that are older than keep_unnamed_blobs and never were named, unless a
-  // guard protects them; under the writer's lock. Returns how many files are gone. The first call, and then one in
-  // every keep_unnamed_blobs, looks at all blobs; the others only at those that rows let go since: they cost the same
-  // however many blobs there are.
+  // Unlinks blobs that rows let go since the start, unless a guard protects them; under the writer's lock. That costs
+  // the same however many blobs there are. The first call, and then one in every keep_unnamed_blobs, also looks at all
+  // blobs: those that no row names and that are older than keep_unnamed_blobs are set aside, and those set aside before
+  // keep_set_aside are unlinked (the first call unlinks none). Returns how many blobs left their place.
   virtual absl::StatusOr<int> CollectGarbage() = 0;
+  // One line for each blob that was set aside, oldest first: digest, size, since when and until when.
+  virtual absl::StatusOr<std::vector<std::string>> SetAside() = 0;
   // Checks SQLite's integrity, foreign keys, every blob's digest and every row's references; one line per problem.
   virtual absl::StatusOr<std::vector<std::string>> Verify() = 0;
 };

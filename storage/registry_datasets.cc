@@ -1,9 +1,37 @@
+#include <google/protobuf/util/message_differencer.h>
+
 #include "proto/support/rows.h"
 #include "proto/support/timestamps.h"
 #include "storage/page_token.h"
 #include "storage/registry_impl.h"
 
 namespace creamery {
+namespace {
+
+// What a creator says: no output-only field.
+v1::Dataset SchemaOf(v1::Dataset dataset) {
+  dataset.clear_revision();
+  dataset.clear_num_rows();
+  dataset.clear_num_rows_outside();
+  dataset.clear_digest();
+  dataset.clear_create_time();
+  dataset.clear_creator();
+  return dataset;
+}
+
+// An upload that was killed between its two calls leaves a dataset without rows. Whoever creates the same again gets
+// it, and appends to it; two who do so at once are told apart by expected_num_rows.
+absl::StatusOr<v1::Dataset> TakeOver(Database& db, const DatasetName& name, const v1::Dataset& wanted) {
+  ABSL_ASSIGN_OR_RETURN(DatasetRow row, LoadDataset(db, name));
+  const std::string exists = absl::StrCat("dataset '", name.ToString(), "' exists already");
+  if (row.dataset.revision() != 0) return absl::AlreadyExistsError(exists);
+  if (google::protobuf::util::MessageDifferencer::Equals(SchemaOf(row.dataset), wanted)) return std::move(row.dataset);
+  return absl::AlreadyExistsError(absl::StrCat(exists,
+                                               " without rows, and with another schema or description: create it "
+                                               "again as it was, or delete it first"));
+}
+
+}  // namespace
 
 absl::StatusOr<v1::Dataset> RegistryImpl::CreateDataset(const Caller& caller, const DatasetName& name,
                                                         const v1::Dataset& schema) {
@@ -13,13 +41,9 @@ absl::StatusOr<v1::Dataset> RegistryImpl::CreateDataset(const Caller& caller, co
     ABSL_RETURN_IF_ERROR(RequireProject(db, name.project));
     Statement query(db, "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", name.project, name.dataset);
     ABSL_ASSIGN_OR_RETURN(const bool taken, query.Step());
-    if (taken) return absl::AlreadyExistsError(absl::StrCat("dataset '", name.ToString(), "' exists already"));
-    v1::Dataset record = schema;
+    v1::Dataset record = SchemaOf(schema);
     record.set_name(name.ToString());
-    record.clear_revision();
-    record.clear_num_rows();
-    record.clear_num_rows_outside();
-    record.clear_digest();
+    if (taken) return TakeOver(db, name, record);
     *record.mutable_create_time() = ToTimestamp(caller.time);
     record.set_creator(caller.principal);
     ABSL_RETURN_IF_ERROR(db.Run("INSERT INTO datasets (project, dataset, record) VALUES (?, ?, ?)", name.project,

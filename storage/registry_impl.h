@@ -93,6 +93,7 @@ class RegistryImpl final : public Registry {
                                                  const std::string& artifact_digest) override;
 
   absl::StatusOr<int> CollectGarbage() override;
+  absl::StatusOr<std::vector<std::string>> SetAside() override;
   absl::StatusOr<std::vector<std::string>> Verify() override;
 
  private:
@@ -126,12 +127,18 @@ class RegistryImpl final : public Registry {
   static absl::Status SaveAnswer(Database& db, const Caller& caller, const std::string& answer);
 
   // Deletes the rows of blobs that nothing names and no guard protects, of all or of those that rows let go since the
-  // start; returns their digests. For CollectGarbage.
-  absl::StatusOr<std::vector<std::string>> DropUnreferenced(Database& db, bool all)
+  // start. For CollectGarbage.
+  struct Garbage {
+    std::string digest;
+    bool released;  // this process saw a row let it go
+  };
+  absl::StatusOr<std::vector<Garbage>> DropUnreferenced(Database& db, bool all)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   // Files that no row names and that are older than keep_unnamed_blobs.
   absl::StatusOr<std::vector<std::string>> OldOrphans(Database& db, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  // Unlinks what was set aside before keep_set_aside, or takes it back if a row names it now.
+  absl::Status EndQuarantine(Database& db, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
 
   // Runs `body(Database&)` over one snapshot.
   template <typename Body>

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/training_cost.h"
 #include "proto/support/status_macros.h"
 #include "server/jobs/job_check.h"
 
@@ -25,6 +26,9 @@ absl::StatusOr<NewJob> JobIntake::TakeTraining(const ProjectName& parent, const 
   }
   NewJob taken;
   ABSL_ASSIGN_OR_RETURN(*taken.job.mutable_training(), CheckTraining(parent, training, dataset->second));
+  ABSL_RETURN_IF_ERROR(CheckTrainingCost(taken.job.training().spec(), dataset->second,
+                                         static_cast<int64_t>(ParametersOf(training, dataset->second).size()),
+                                         hooks_.training_threads, hooks_.max_training_bytes, "max_training_mib"));
   if (!training.prior_model().empty()) {
     ABSL_ASSIGN_OR_RETURN(VersionName prior, PinPrior(ParametersOf(training, dataset->second),
                                                       taken.job.mutable_training()->mutable_prior_model()));

@@ -3,6 +3,7 @@
 #ifndef CREAMERY_SERVER_JOBS_JOB_INTAKE_H_
 #define CREAMERY_SERVER_JOBS_JOB_INTAKE_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -24,6 +25,9 @@ struct IntakeHooks {
   std::function<absl::StatusOr<v1::ModelVersion>(const std::string& name)> find_version;
   // Checks the question as its method would, names the versions it means and its seed in it, and lists those versions.
   std::function<absl::Status(v1::StatisticsJob* job, std::vector<VersionName>* versions)> pin_statistics;
+  // Memory that a training may take, with so many networks side by side; 0: no limit.
+  int64_t max_training_bytes = 0;
+  int64_t training_threads = 1;
 };
 
 // For one request, which may bring many jobs: reads each dataset once. Not thread-safe.
@@ -34,7 +38,8 @@ class JobIntake {
 
   // INVALID_ARGUMENT for a job without work, a bad spec, an unknown family or parameter (the message lists the right
   // ones), a model of another project, or a prior model of other parameters than those kept; NOT_FOUND for a dataset or
-  // prior model that is not there; else what the statistic's method would say.
+  // prior model that is not there; RESOURCE_EXHAUSTED for a training that would take more memory than it may; else what
+  // the statistic's method would say.
   absl::StatusOr<NewJob> Take(const ProjectName& parent, const v1::Job& job);
 
  private:

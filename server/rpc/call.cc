@@ -12,11 +12,14 @@
 #include "google/protobuf/unknown_field_set.h"
 #include "proto/support/digest.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 
 namespace creamery {
 namespace {
 
 constexpr size_t kMaxRequestId = 128;
+// A status travels as metadata, of which clients take 8 KiB; what is not ASCII becomes three times as long there.
+constexpr size_t kMaxMessage = 2000;
 
 ComputePool& PoolFor(const RpcRuntime& runtime, const Work& work) {
   if (work.kind == Work::Kind::kDisk) return *runtime.disk;
@@ -55,7 +58,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status, grpc::CallbackServerContex
   if (context != nullptr && absl::IsUnavailable(status)) {
     context->AddTrailingMetadata("grpc-retry-pushback-ms", "100");
   }
-  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message()));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), ShortMessage(status.message(), kMaxMessage));
 }
 
 absl::Status CheckNoUnknownFields(const google::protobuf::Message& message) {

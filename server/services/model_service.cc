@@ -6,6 +6,7 @@
 #include "creamery/v1/model_service.grpc.pb.h"
 #include "proto/support/digest.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 #include "server/rpc/client_stream.h"
 #include "server/rpc/gated_service.h"
 #include "server/rpc/server_stream.h"
@@ -26,10 +27,12 @@ absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& 
   }
   for (const auto& [key, value] : labels) {
     if (key.empty() || key.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
-      return absl::InvalidArgumentError(absl::StrCat("the label '", key.substr(0, kMaxLabelBytes),
+      return absl::InvalidArgumentError(absl::StrCat("the label '", Shown(key, kMaxLabelBytes),
                                                      "' is empty, or it or its value is longer than ", kMaxLabelBytes,
                                                      " bytes"));
     }
+    ABSL_RETURN_IF_ERROR(CheckText("the key of a label", key));
+    ABSL_RETURN_IF_ERROR(CheckText(absl::StrCat("the label '", key, "'"), value));
   }
   return absl::OkStatus();
 }

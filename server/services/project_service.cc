@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "creamery/v1/project_service.grpc.pb.h"
 #include "proto/support/status_macros.h"
+#include "proto/support/text_check.h"
 #include "server/rpc/gated_service.h"
 #include "server/rpc/unary.h"
 #include "server/services/limits.h"
@@ -43,6 +44,7 @@ grpc::ServerUnaryReactor* ProjectServiceImpl::CreateProject(grpc::CallbackServer
       return absl::InvalidArgumentError(
           absl::StrCat("description has ", description.size(), " bytes, expected at most ", kMaxDescription));
     }
+    ABSL_RETURN_IF_ERROR(CheckText("the description", description, TextKind::kParagraphs));
     ABSL_ASSIGN_OR_RETURN(const Caller caller, MakeCaller(call, "CreateProject", request->request_id(), *request));
     ABSL_ASSIGN_OR_RETURN(*response, registry_.CreateProject(caller, {request->project_id()}, description));
     return absl::OkStatus();

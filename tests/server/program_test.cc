@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -56,6 +57,50 @@ TEST_F(ProgramTest, VerifyNamesADamagedFileAndExitsOne) {
   file.close();
   EXPECT_EQ(ExitCode(Start({"verify", "--data=" + (directory_ / "data")})), 1);
   EXPECT_EQ(ExitCode(Start({"verify", "--data=" + (directory_ / "nothing-here")})), 1);
+}
+
+TEST_F(ProgramTest, ALostRegistryIsRefusedUntilSomebodySaysToBeginAnew) {
+  std::filesystem::create_directories(directory_ / "data/blobs");
+  const std::string digest(64, 'a');
+  std::ofstream(directory_ / "data/blobs/" + digest) << "bytes";
+  EXPECT_EQ(ExitCode(Start(Arguments())), 1);
+  EXPECT_THAT(Output(), HasSubstr("registry.sqlite is missing, but beside it are 1 blobs of 5 bytes"));
+  EXPECT_EQ(ExitCode(Start({"verify", "--data=" + (directory_ / "data")})), 1);
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "data/blobs/" + digest));
+  std::vector<std::string> arguments = Arguments();
+  arguments.push_back("--begin_anew");
+  ChildProcess& server = Start(arguments);
+  ASSERT_NE(Address(), "");
+  server.Signal(SIGTERM);
+  EXPECT_EQ(ExitCode(server), 0);
+  EXPECT_EQ(ExitCode(Start({"verify", "--data=" + (directory_ / "data")})), 0);
+  EXPECT_THAT(Output(), HasSubstr("set aside: blob " + digest));
+}
+
+// The kernel's word for it is SIGXFSZ, which ends a program that does not ask for the error instead.
+TEST_F(ProgramTest, ALimitOnTheSizeOfFilesRefusesAnUploadAndTheServerGoesOn) {
+  std::string command = "ulimit -f 1024; exec " CREAMERY_BINARY_DIR "/bin/creamery-server";
+  for (const std::string& argument : Arguments()) command += " '" + argument + "'";
+  ChildProcess& server = *started_.emplace_back(
+      std::make_unique<ChildProcess>(std::vector<std::string>{"/bin/bash", "-c", command}, Log()));
+  const std::string address = Address();
+  ASSERT_NE(address, "");
+  const auto upload = [&](const std::string& name, int rows) {
+    std::string text = "a,b\n";
+    for (int i = 0; i < rows; ++i) text += std::to_string(i) + "," + std::to_string(i % 97) + "\n";
+    const std::string file = directory_.Write(name + ".csv", text);
+    ChildProcess& client = *started_.emplace_back(std::make_unique<ChildProcess>(
+        std::vector<std::string>{CREAMERY_BINARY_DIR "/bin/creamery", "--server=" + address, "datasets", "upload",
+                                 "p/" + name, file},
+        directory_ / name));
+    return ExitCode(client);
+  };
+  EXPECT_NE(upload("large", 100000), 0);  // 1.6 MB as numbers
+  EXPECT_THAT(Output(), HasSubstr("`ulimit -f`, is 1048576 bytes"));
+  EXPECT_EQ(upload("small", 1000), 0) << Output();
+  EXPECT_EQ(upload("large", 1000), 0) << Output();  // the name is free for whoever comes again
+  server.Signal(SIGTERM);
+  EXPECT_EQ(ExitCode(server), 0);
 }
 
 TEST_F(ProgramTest, APortInUseEndsWithAClearMessage) {

@@ -64,6 +64,25 @@ TEST_F(RegistryTest, TakenAndMissingNamesAreSaid) {
               HasCode(absl::StatusCode::kInvalidArgument));
 }
 
+// An upload is two calls; killed between them it leaves a name without rows.
+TEST_F(RegistryTest, ADatasetWithoutRowsIsTakenOverByWhoeverCreatesTheSame) {
+  ASSERT_THAT(registry_->CreateDataset(ada_, {"planck", "chain"}, Schema()), IsOk());
+  const Caller bob{"bob", "r", "content", ada_.time};
+  ASSERT_OK_AND_ASSIGN(const v1::Dataset again, registry_->CreateDataset(bob, {"planck", "chain"}, Schema()));
+  EXPECT_EQ(again.creator(), "ada");
+  v1::Dataset other = Schema();
+  other.mutable_parameters(0)->set_unit("1");
+  const Caller carol{"carol", "", "", ada_.time};
+  EXPECT_THAT(registry_->CreateDataset(carol, {"planck", "chain"}, other),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("another schema")));
+  // Two who upload at once: one is first.
+  ASSERT_THAT(registry_->AppendPart(ada_, {"planck", "chain"}, {PutBlob("part").digest, 3}, 0), IsOk());
+  EXPECT_THAT(registry_->AppendPart(carol, {"planck", "chain"}, {PutBlob("part").digest, 3}, 0),
+              HasCode(absl::StatusCode::kAborted));
+  EXPECT_THAT(registry_->CreateDataset(carol, {"planck", "chain"}, Schema()),
+              HasCode(absl::StatusCode::kAlreadyExists));
+}
+
 TEST_F(RegistryTest, PartsMakeRevisionsAndOldOnesStay) {
   MakeDataset();
   const std::string part2 = PutBlob("part 2").digest;

@@ -1,5 +1,9 @@
 """Datasets against a real server."""
 
+import subprocess
+import sys
+import time
+
 import creamery
 import numpy as np
 import pytest
@@ -63,6 +67,35 @@ def test_the_same_upload_again_under_its_request_id_is_the_same_dataset(client):
     with pytest.raises(creamery.AlreadyExistsError):
         upload(2.0)
     np.testing.assert_array_equal(client.datasets.download("repeat/chain")["theta"], [[1.0]])
+
+
+# Says when the first rows have left, then goes on sending for as long as it lives.
+_UPLOAD_FOR_EVER = """
+import sys, numpy as np, creamery
+with creamery.Client(sys.argv[1]) as client:
+    print("begins", flush=True)
+    client.datasets.upload("killed/chain", np.ones((20_000_000, 2)), names=["a", "b"])
+"""
+
+
+def test_an_upload_that_was_killed_midway_can_be_repeated(client, server):
+    child = subprocess.Popen([sys.executable, "-c", _UPLOAD_FOR_EVER, server.address], stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"begins\n"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            if client.datasets.get("killed/chain").num_rows == 0:
+                break
+        except creamery.NotFoundError:
+            time.sleep(0.01)
+    child.kill()
+    child.wait()
+    assert client.datasets.get("killed/chain").num_rows == 0  # the name is taken, and there is nothing in it
+    with pytest.raises(creamery.AlreadyExistsError, match="another schema"):
+        client.datasets.upload("killed/chain", [[1.0]], names=["a"])
+    assert client.datasets.upload("killed/chain", [[1.0, 2.0]], names=["a", "b"]).num_rows == 1
+    with pytest.raises(creamery.AlreadyExistsError):
+        client.datasets.upload("killed/chain", [[1.0, 2.0]], names=["a", "b"])
 
 
 def test_list_and_delete(client):

@@ -69,6 +69,8 @@ class DatasetServiceTest : public TestServer {
     if (dataset != nullptr) *dataset = reply;
     return status;
   }
+  // Of 7 000 characters.
+  static std::string Endless() { return std::string(7000, 'n'); }
   v1::Dataset Get() { return *server_->registry().GetDataset({"planck", "chain"}); }
   // Files in the blob store, temporary ones included.
   int Files() {
@@ -79,6 +81,35 @@ class DatasetServiceTest : public TestServer {
     return files;
   }
 };
+
+TEST_F(DatasetServiceTest, TextThatShowsAsSomethingElseIsRefusedWithItsPlace) {
+  v1::Dataset schema = Schema();
+  schema.mutable_parameters(0)->set_unit("k\u202em");
+  EXPECT_THAT(CreateDataset(schema, "a"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the unit of 'omegam' is 'k\\u{202e}m'")));
+  schema = Schema();
+  schema.mutable_parameters(1)->set_label("w\u009b0");
+  EXPECT_THAT(CreateDataset(schema, "a"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2, U+009B")));
+  schema = Schema();
+  schema.mutable_parameters(1)->set_name("w\u200b0");
+  EXPECT_THAT(CreateDataset(schema, "a"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("parameter 1")));
+  schema = Schema();
+  schema.set_description("a\x1b[2Jb");
+  EXPECT_THAT(CreateDataset(schema, "a"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the description")));
+  schema.set_description("two\nlines of \u03a9");
+  EXPECT_THAT(CreateDataset(schema, "a"), IsOk());
+}
+
+// A status travels as metadata, of which clients take 8 KiB: what is echoed must not be what fails.
+TEST_F(DatasetServiceTest, EndlessNamesComeBackShortened) {
+  EXPECT_THAT(CreateDataset(Schema(), Endless()), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1 to 63")));
+  v1::Dataset schema = Schema();
+  schema.mutable_parameters(0)->set_name(Endless());
+  EXPECT_THAT(CreateDataset(schema, "a"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("7000")));
+  v1::AppendRowsRequest head = Head(1);
+  head.set_name("projects/planck/datasets/" + Endless());
+  EXPECT_THAT(Append(head, {}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1 to 63")));
+}
 
 TEST_F(DatasetServiceTest, RowsComeBackInOrderOverParts) {
   v1::Dataset dataset;
