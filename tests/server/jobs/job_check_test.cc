@@ -19,7 +19,7 @@ class JobCheckTest : public ::testing::Test {
     dataset_.set_row_kind(v1::INDEPENDENT);
     dataset_.set_num_rows(1000);
     dataset_.set_revision(1);
-    dataset_.set_digest("0123");
+    dataset_.set_digest(std::string(64, '1'));
   }
   // A job as it is stored, and what a worker would say that did as asked.
   void Ask(const v1::EstimatorSpec& spec) {
@@ -74,6 +74,7 @@ TEST_F(JobCheckTest, WhatWasAskedForMustBeAsAsked) {
   Ask(blocks);
   EXPECT_THAT(Check(), IsOk());
   made_.mutable_spec()->mutable_blocks()->set_blocks(0, "a");
+  made_.mutable_spec()->mutable_blocks()->set_blocks(1, "b c");
   EXPECT_THAT(Check(), HasCode(absl::StatusCode::kFailedPrecondition));
 }
 
@@ -91,6 +92,7 @@ TEST_F(JobCheckTest, AutoMayBecomeWhatItSaysItChose) {
   candidate.set_chosen(true);
   EXPECT_THAT(Check(), IsOk());
   made_.mutable_spec()->mutable_training()->set_members(9);
+  while (made_.training().members_size() < 9) made_.mutable_training()->add_members();
   EXPECT_THAT(Check(), HasCode(absl::StatusCode::kFailedPrecondition));
 }
 

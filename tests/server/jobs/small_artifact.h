@@ -2,6 +2,7 @@
 #ifndef CREAMERY_TESTS_SERVER_JOBS_SMALL_ARTIFACT_H_
 #define CREAMERY_TESTS_SERVER_JOBS_SMALL_ARTIFACT_H_
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ inline v1::ModelVersion SmallDescription(const v1::Job& job, const v1::Dataset& 
   training.set_dataset(dataset.name());
   training.set_dataset_revision(dataset.revision());
   training.set_dataset_digest(dataset.digest());
-  training.add_members();
+  const int members = std::max(1, version.spec().training().members());
+  for (int k = 0; k < members; ++k) training.add_members();
   return version;
 }
 
@@ -38,7 +40,9 @@ inline std::string SmallArtifact(const v1::ModelVersion& description) {
   plan.columns.resize(d);
   plan.layers = {identity};
   Safetensors artifact;
-  WritePlan(plan, "member0/", artifact);
+  for (int k = 0; k < std::max(1, description.training().members_size()); ++k) {
+    WritePlan(plan, "member" + std::to_string(k) + "/", artifact);
+  }
   WriteDescription(description, artifact);
   return artifact.Serialize();
 }
