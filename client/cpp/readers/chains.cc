@@ -191,8 +191,10 @@ void SayWhatIsLeftOut(const ChainRoot& run, const Layout& layout, Table& table) 
                      ".updated.yaml are not read: give --prior, or upload with Python, which reads them: ", call));
   }
   if (run.sampler == Sampler::kMontePython) {
-    table.notes.push_back(absl::StrCat(
-        "priors and bounds in log.param are not read: give --prior, or upload with Python, which reads them: ", call));
+    table.notes.push_back(
+        absl::StrCat("priors, bounds and derived parameters in log.param are not read: give --prior, or upload with "
+                     "Python, which reads them: ",
+                     call));
   }
   if (run.sampler == Sampler::kMultiNest && Exists(run.root + "ev.dat") && !Exists(run.root + "dead-birth.txt")) {
     table.notes.push_back(absl::StrCat("dead points in ", run.root, "ev.dat are not read; Python reads them: ", call));

@@ -132,7 +132,8 @@ absl::Status StripByteOrderMark(absl::string_view file, absl::string_view* first
 }
 
 bool ParseNumber(absl::string_view cell, double* value) {
-  if (absl::SimpleAtod(cell, value)) return cell.find('(') == absl::string_view::npos;  // "nan(1)" is C's alone
+  if (cell.find_first_of("(xX") != absl::string_view::npos) return false;  // 0x1p3 and nan(1) are C's alone
+  if (absl::SimpleAtod(cell, value)) return true;
   const size_t exponent = cell.find_first_of("dD");
   if (exponent != absl::string_view::npos) {
     const absl::string_view mantissa = cell.substr(0, exponent);

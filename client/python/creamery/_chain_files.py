@@ -24,6 +24,7 @@ from creamery import (
     _chain_text,
     _priors,
     _samples,
+    _warnings,
 )
 from creamery._chain_stated import of_cobaya, of_montepython, of_ranges
 from creamery._chains import Bounds, Chains, need_names, rows_after
@@ -260,6 +261,7 @@ def _with_stated(chains: Chains, run: _chain_roots.Run, described: Optional[_cha
     derived: Set[str] = set(described.derived) if described is not None else set()
     labels: Dict[str, str] = dict(described.labels) if described is not None else {}
     notes: List[str] = list(chains.notes)
+    left_out: List[str] = []
     described_in = [f"{run.root}{each}" for each in (".updated.yaml", ".input.yaml")]
     parameter_file = os.path.join(os.path.dirname(os.path.abspath(run.root)), "log.param")
     if run.sampler == "cobaya":
@@ -267,14 +269,16 @@ def _with_stated(chains: Chains, run: _chain_roots.Run, described: Optional[_cha
             try:
                 (priors, bounds, more), more_labels, more_notes = of_cobaya(path)
             except ImportError:
-                notes.append(f"priors in {path} are not read: pip install pyyaml")
+                left_out.append(f"priors in {path} are not read: pip install pyyaml")
                 continue
             derived |= more
             labels = {**more_labels, **labels}
-            notes += more_notes
+            left_out += more_notes
     elif run.sampler == "montepython":
-        priors, bounds, more = of_montepython(parameter_file)
+        priors, bounds, more = of_montepython(parameter_file, left_out)
         derived |= more
+    for each in left_out:
+        _warnings.warn_client(each)
     for name, pair in of_ranges(f"{run.root}.ranges").items():
         bounds.setdefault(name, pair)
     evidence, note = _chain_stated.of_evidence(run.sampler, run.root)
@@ -288,7 +292,7 @@ def _with_stated(chains: Chains, run: _chain_roots.Run, described: Optional[_cha
         priors={name: prior for name, prior in priors.items() if name in found},
         bounds={name: pair for name, pair in bounds.items() if name in found and name not in priors},
         derived=tuple(name for name in chains.names if name in derived),
-        notes=tuple(notes),
+        notes=tuple(notes + left_out),
     )
 
 

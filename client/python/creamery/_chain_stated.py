@@ -124,16 +124,17 @@ def of_evidence(sampler: str, root: str) -> Tuple[Optional[Tuple[float, float]],
     return (value, error), f"log Z {value:g} +- {error:g} of {path}"
 
 
-def of_montepython(path: str) -> Stated:
+def of_montepython(path: str, unread: Optional[List[str]] = None) -> Stated:
     """Priors, bounds and derived parameters of a `log.param`, whose lines are read, never run.
 
     A parameter with both limits has a flat prior between them; `gaussian` entries have a normal one. -1, written as a
-    whole number, and None mean "no limit". Limits may be sums, products, quotients and powers of numbers: `1./10`.
+    whole number, and None mean "no limit". Limits may be sums, products, quotients and powers of numbers: `1./10`. Lines
+    with more than numbers in them state nothing; notes of them are added to `unread`.
     """
     priors: Dict[str, _priors.Prior] = {}
     bounds: Bounds = {}
     derived: Set[str] = set()
-    for line in _chain_text.lines_of(path):
+    for line_number, line in enumerate(_chain_text.lines_of(path), 1):
         found = _MONTEPYTHON_LINE.match(line) if len(line) < _LONGEST_LINE else None
         if found is None:
             continue
@@ -155,7 +156,9 @@ def of_montepython(path: str) -> Stated:
             elif lower is not None or upper is not None:
                 bounds[name] = (lower, upper)
         except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError):
-            continue  # an expression with more than numbers in it states nothing
+            if unread is not None:
+                text = _chain_text.shown(found.group(2))
+                unread.append(f"{path}, line {line_number}: {text} is not read, expected a list of numbers and texts")
     return priors, bounds, derived
 
 

@@ -19,6 +19,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|inf
 _FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)|([+-]?(?:\d+\.\d*|\.\d+))([+-]\d{3})", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+.-]*[0-9]")
 _LONGEST = 40
+# White space that separates; str.split() takes that of Unicode too.
+_SPACE = " \t\r\n\f\v"
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
 
 
 class Rows(NamedTuple):
@@ -97,27 +100,27 @@ def check_name(where: str, name: str) -> None:
 
 def cells_of(line: str, separator: str) -> List[str]:
     """The cells of a line, split at `separator` or at white space for ' '; a separator between quotes is text."""
-    line = line.strip()
+    line = line.strip(_SPACE)
     if '"' in line:
         return _quoted_cells(line, separator)
     if separator == " ":
-        return line.split()
+        return _SPACES.split(line) if line else []
     return [_clean(cell) for cell in line.split(separator)]
 
 
 def _clean(cell: str) -> str:
-    cell = cell.strip()
-    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'" else cell
+    cell = cell.strip(_SPACE)
+    return cell[1:-1].strip(_SPACE) if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'" else cell
 
 
 def _quoted_cells(line: str, separator: str) -> List[str]:
-    between = r"\s+" if separator == " " else r"\s*" + re.escape(separator)
-    cell = re.compile(rf'\s*(?:"((?:[^"]|"")*)"?)?((?:(?!{between}).)*)')
+    between = _SPACES.pattern if separator == " " else r"[ \t\r\n\f\v]*" + re.escape(separator)
+    cell = re.compile(rf'[ \t\r\n\f\v]*(?:"((?:[^"]|"")*)"?)?((?:(?!{between}).)*)')
     cells, at = [], 0
     while True:
         found = cell.match(line, at)
         assert found is not None  # the pattern fits the empty text too
-        cells.append((found.group(1) or "").replace('""', '"').strip() + _clean(found.group(2)))
+        cells.append((found.group(1) or "").replace('""', '"').strip(_SPACE) + _clean(found.group(2)))
         at = found.end()
         gap = re.compile(between).match(line, at)
         if gap is None:
@@ -140,7 +143,7 @@ def read_rows(path: str, separator: str) -> Rows:
     head = begin = 0
     comments: List[Tuple[int, List[str]]] = []
     for begin, line in enumerate(lines):
-        line = line.strip()
+        line = line.strip(_SPACE)
         if not line:
             continue
         if line.startswith("#"):
@@ -152,6 +155,8 @@ def read_rows(path: str, separator: str) -> Rows:
         if not names:
             break
         head = begin + 1
+    else:
+        begin = len(lines)
     values = _numbers(path, lines, begin, separator, len(names))
     if len(values) == 0:
         read = len(lines) if lines[-1] else len(lines) - 1
@@ -166,7 +171,7 @@ def read_rows(path: str, separator: str) -> Rows:
             if fits and all(word and number(word) is None for word in words):
                 names, head = words, at
     if not names and len(values) > 1:
-        _check_counting(path, begin + 1, cells_of(lines[begin], separator), separator)
+        _check_counting(path, begin + 1, cells_of(lines[begin], separator)[: values.shape[1]], separator)
     for i, name in enumerate(names):
         where = f"{path}, line {head}, column {i + 1}"
         check_name(where, name)
@@ -210,10 +215,12 @@ def _check_counting(path: str, line_number: int, cells: Sequence[str], separator
 
 def _numbers(path: str, lines: List[str], begin: int, separator: str, expected: int) -> NDArray[np.float64]:
     """The rows of lines[begin:]; (0, 0) if there are none."""
-    if not any(line.strip() and not line.lstrip().startswith("#") for line in lines[begin:]):
+    if not any(line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#") for line in lines[begin:]):
         return np.empty((0, 0))
     delimiter: Any = None if separator == " " else separator
-    try:  # Nearly always: NumPy reads it at once.
+    try:  # Nearly always: NumPy reads it at once. It takes white space of Unicode for a separator.
+        if not all(map(str.isascii, lines[begin:])):
+            raise ValueError
         values = np.loadtxt(lines[begin:], dtype=np.float64, delimiter=delimiter, comments="#", ndmin=2)
         if len(values) > 0 and (not expected or values.shape[1] == expected):
             return values
@@ -222,7 +229,7 @@ def _numbers(path: str, lines: List[str], begin: int, separator: str, expected: 
     rows: List[List[float]] = []
     first_line = 0
     for line_number, line in enumerate(lines[begin:], begin + 1):
-        line = line.split("#", 1)[0].strip()
+        line = line.split("#", 1)[0].strip(_SPACE)
         if not line:
             continue
         wanted = len(rows[0]) if rows else expected
@@ -234,6 +241,8 @@ def _numbers(path: str, lines: List[str], begin: int, separator: str, expected: 
             if value is None:
                 raise InvalidArgumentError(f"{path}, line {line_number}, column {i + 1}: {no_number(cell)}")
             row.append(value)
+        if expected and not rows and len(row) != expected:
+            return np.array([row])  # which the header does not fit
         if rows and len(row) != len(rows[0]):
             raise InvalidArgumentError(
                 f"{path}, line {line_number}: {len(row)} columns, expected {len(rows[0])} as in line {first_line}"

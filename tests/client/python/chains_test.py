@@ -4,6 +4,7 @@ import json
 import math
 import pathlib
 import sys
+import warnings
 
 import creamery
 import numpy as np
@@ -74,7 +75,9 @@ def test_a_line_of_log_param_is_read_and_never_run(tmp_path):
         "#data.parameters['comment'] = [0.5, 0, 1, 0.1, 1, 'cosmo']\n"
         "data.parameters['d'] = [0, None, None, 0, 1, 'derived']\n"
     )
-    priors, bounds, derived = _chain_files.of_montepython(str(tmp_path / "log.param"))
+    unread = []
+    priors, bounds, derived = _chain_files.of_montepython(str(tmp_path / "log.param"), unread)
+    assert len(unread) == 1 and "log.param, line 6: '[__import__" in unread[0]
     assert priors == {"a": creamery.Uniform(0, 1), "c": creamery.Uniform(-1, 2), "g": creamery.Normal(0.4, 0.2)}
     assert bounds == {"b": (None, 2.0)} and derived == {"d"}
 
@@ -127,8 +130,37 @@ def test_cobaya_states_priors_unless_more_priors_are_added(tmp_path):
     assert chains.priors == {"a": creamery.Uniform(0, 1), "b": creamery.Normal(0.5, 0.1)} and chains.derived == ("c",)
     assert chains.log_likelihood is not None and chains.kind == "mcmc"
     (tmp_path / "run.updated.yaml").write_text(described + "prior: {joint: 'lambda a, b: -a*b'}\n")
-    more = creamery.read_chains(tmp_path / "run")
+    with pytest.warns(creamery.CreameryWarning, match="adds priors of several parameters"):
+        more = creamery.read_chains(tmp_path / "run")
     assert more.priors == {} and more.bounds == {"a": (0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    "given, prior, bounds",
+    [
+        ("[0, 2]", creamery.Uniform(0, 2), None),
+        ("{min: 0, max: 2}", creamery.Uniform(0, 2), None),
+        ("{dist: uniform, loc: 1, scale: 2}", creamery.Uniform(1, 3), None),
+        ("{dist: loguniform, a: 1e-3, b: 2}", creamery.LogUniform(1e-3, 2), None),
+        ("{dist: loguniform, a: .1, b: 2, scale: 10}", creamery.LogUniform(1, 20), None),
+        ("{dist: reciprocal, min: .1, max: 2}", creamery.LogUniform(0.1, 2), None),
+        ("{dist: norm, loc: 1, scale: .5}", creamery.Normal(1, 0.5), None),
+        ("{dist: truncnorm, a: -2, b: 2, loc: 1, scale: .5}", None, (0.0, 2.0)),
+        ("{dist: halfnorm, loc: 1}", None, (1.0, None)),
+        ("{dist: beta, a: 2, b: 2}", None, None),
+        ("{dist: norm, loc: high}", None, None),
+    ],
+)
+def test_priors_of_cobaya_are_ours_or_their_limits_with_a_warning(tmp_path, given, prior, bounds):
+    pytest.importorskip("yaml")
+    (tmp_path / "run.1.txt").write_text("# weight minuslogpost a minuslogprior chi2\n1 2 .3 1 2\n1 2 .4 1 2\n")
+    (tmp_path / "run.updated.yaml").write_text(f"params: {{a: {{prior: {given}}}}}\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        chains = creamery.read_chains(tmp_path / "run")
+    assert chains.priors.get("a") == prior and chains.bounds.get("a") == bounds
+    assert [str(each.message) for each in caught] == [note for note in chains.notes if "is none of ours" in note]
+    assert (len(caught) == 1) == (prior is None)
 
 
 def test_multinest_is_read_from_its_files(tmp_path):
