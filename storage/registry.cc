@@ -37,6 +37,12 @@ absl::StatusOr<std::vector<std::string>> Texts(Database& db, const char* sql) {
 
 }  // namespace
 
+// Keys of older tokens of one project are ids alone.
+ListPosition::ListPosition(const ProjectName& parent, const std::string& last_key)
+    : all(parent.project == kAllProjects),
+      project(all ? last_key.substr(0, last_key.find('/')) : parent.project),
+      id(last_key.substr(last_key.find('/') + 1)) {}
+
 int PageSize(const PageRequest& page) { return page.size < 1 ? 50 : std::min(page.size, 1000); }
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, const Options& options) {
