@@ -75,6 +75,16 @@ std::string WarningText(v1::Warning warning) {
       return "estimates of the same quantity differ by more than three of their combined errors";
     case v1::NO_LOG_EVIDENCE:
       return "a model carries no log-evidence: what needs one is left out";
+    case v1::ROWS_LEFT_OUT:
+      return "rows on or outside a declared bound were left out: the answer is of the rows that remain";
+    case v1::LARGE_MISFIT:
+      return "the density lies further from rows that it has not seen than its error allows: degenerate rows, or a "
+             "family "
+             "that cannot describe them";
+    case v1::NOT_DETERMINED:
+      return "the samples do not determine the answer: its error exceeds the differences in question";
+    case v1::FEW_DISTINCT_ROWS:
+      return "most rows repeat others: the distinct ones are too few for the errors to be believed";
     default:
       return absl::StrCat("warning ", static_cast<int>(warning), ", of a newer server");
   }
