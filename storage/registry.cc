@@ -6,6 +6,12 @@
 
 namespace creamery {
 
+// Keys of older tokens of one project are ids alone.
+ListPosition::ListPosition(const ProjectName& parent, const std::string& last_key)
+    : all(parent.project == kAllProjects),
+      project(all ? last_key.substr(0, last_key.find('/')) : parent.project),
+      id(last_key.substr(last_key.find('/') + 1)) {}
+
 int PageSize(const PageRequest& page) { return page.size < 1 ? 50 : std::min(page.size, 1000); }
 
 absl::StatusOr<bool> RegistryImpl::FindAnswer(Database& db, const Caller& caller, std::string* first_answer) {

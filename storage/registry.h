@@ -50,6 +50,16 @@ struct Page {
   std::string next_token;  // empty at the end
 };
 
+// The parent of lists over all projects.
+inline constexpr char kAllProjects[] = "-";
+
+// Which models a list holds; what is empty does not count. Parameter and family are those of the latest version.
+struct ModelQuery {
+  std::string parameter;
+  std::string family;                         // as FamilyName says it
+  std::map<std::string, std::string> labels;  // all of them
+};
+
 // The right to act on a job, as LeaseId in worker_service.proto.
 struct LeaseKey {
   std::string job;  // full resource name
@@ -122,7 +132,14 @@ class Registry {
   // The dataset as it was at a revision (0: now) and its parts, in order. NOT_FOUND for a revision it never had.
   virtual absl::StatusOr<v1::Dataset> GetDatasetRevision(const DatasetName& name, int64_t revision,
                                                          std::vector<DatasetPart>* parts) = 0;
-  virtual absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const PageRequest& page) = 0;
+  // Of a project or of kAllProjects, by name; only those with a parameter of this name unless it is empty. A page of a
+  // search ends after a bounded number of datasets looked at: it may be short, even empty, and yet have a token. So for
+  // models.
+  virtual absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const std::string& parameter,
+                                                         const PageRequest& page) = 0;
+  absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const PageRequest& page) {
+    return ListDatasets(parent, "", page);
+  }
   // FAILED_PRECONDITION while a job that has not ended needs it (the job is named).
   virtual absl::Status DeleteDataset(const Caller& caller, const DatasetName& name) = 0;
 
@@ -178,7 +195,11 @@ class Registry {
 
   // --- Models
   virtual absl::StatusOr<v1::Model> GetModel(const ModelName& name) = 0;
-  virtual absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const PageRequest& page) = 0;
+  virtual absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const ModelQuery& wanted,
+                                                     const PageRequest& page) = 0;
+  absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const PageRequest& page) {
+    return ListModels(parent, {}, page);
+  }
   virtual absl::StatusOr<v1::ModelVersion> GetVersion(const ModelName& name, int64_t number) = 0;
   virtual absl::StatusOr<Page<v1::ModelVersion>> ListVersions(const ModelName& name, const PageRequest& page) = 0;
   // Every model's head, for the server's snapshot at start.

@@ -103,17 +103,27 @@ absl::StatusOr<v1::Dataset> RegistryImpl::GetDatasetRevision(const DatasetName& 
   });
 }
 
-absl::StatusOr<Page<v1::Dataset>> RegistryImpl::ListDatasets(const ProjectName& parent, const PageRequest& request) {
-  const std::string listing = parent.ToString() + "/datasets";
+absl::StatusOr<Page<v1::Dataset>> RegistryImpl::ListDatasets(const ProjectName& parent, const std::string& parameter,
+                                                             const PageRequest& request) {
+  std::string listing = parent.ToString() + "/datasets";
+  if (!parameter.empty()) absl::StrAppend(&listing, "?parameter=", parameter);
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
+  const ListPosition from(parent, last);
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Dataset>> {
-    ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    Statement query(db, "SELECT dataset FROM datasets WHERE project = ? AND dataset > ? ORDER BY dataset LIMIT ?",
-                    parent.project, last, PageSize(request) + 1);
-    return FillPage<v1::Dataset>(query, listing, request, [&](const std::string& key) -> absl::StatusOr<v1::Dataset> {
-      ABSL_ASSIGN_OR_RETURN(DatasetRow row, LoadDataset(db, {parent.project, key}));
+    if (!from.all) ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
+    Statement query(db,
+                    from.all
+                        ? "SELECT project, dataset FROM datasets WHERE (project, dataset) > (?, ?) "
+                          "ORDER BY project, dataset"
+                        : "SELECT project, dataset FROM datasets WHERE project = ? AND dataset > ? ORDER BY dataset",
+                    from.project, from.id);
+    const auto load = [&](const std::string& project,
+                          const std::string& id) -> absl::StatusOr<std::optional<v1::Dataset>> {
+      ABSL_ASSIGN_OR_RETURN(DatasetRow row, LoadDataset(db, {project, id}));
+      if (!parameter.empty() && !HasParameter(row.dataset.parameters(), parameter)) return std::nullopt;
       return std::move(row.dataset);
-    });
+    };
+    return FillSearchPage<v1::Dataset>(query, listing, request, load);
   });
 }
 

@@ -5,8 +5,10 @@
 
 #include <google/protobuf/empty.pb.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,7 +51,8 @@ class RegistryImpl final : public Registry {
   absl::StatusOr<v1::Dataset> GetDataset(const DatasetName& name) override;
   absl::StatusOr<v1::Dataset> GetDatasetRevision(const DatasetName& name, int64_t revision,
                                                  std::vector<DatasetPart>* parts) override;
-  absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const PageRequest& page) override;
+  absl::StatusOr<Page<v1::Dataset>> ListDatasets(const ProjectName& parent, const std::string& parameter,
+                                                 const PageRequest& page) override;
   absl::Status DeleteDataset(const Caller& caller, const DatasetName& name) override;
 
   absl::StatusOr<v1::Job> CreateJob(const Caller& caller, const ProjectName& parent, const NewJob& job) override;
@@ -79,7 +82,8 @@ class RegistryImpl final : public Registry {
   absl::StatusOr<v1::Job> Fail(const LeaseKey& lease, const v1::JobError& error, absl::Time now) override;
 
   absl::StatusOr<v1::Model> GetModel(const ModelName& name) override;
-  absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const PageRequest& page) override;
+  absl::StatusOr<Page<v1::Model>> ListModels(const ProjectName& parent, const ModelQuery& wanted,
+                                             const PageRequest& page) override;
   absl::StatusOr<v1::ModelVersion> GetVersion(const ModelName& name, int64_t number) override;
   absl::StatusOr<Page<v1::ModelVersion>> ListVersions(const ModelName& name, const PageRequest& page) override;
   absl::StatusOr<std::vector<ModelHead>> ModelHeads() override;
@@ -185,6 +189,43 @@ absl::StatusOr<Page<T>> FillPage(Statement& query, const std::string& listing, c
     ABSL_ASSIGN_OR_RETURN(T item, load(key));
     bytes += item.ByteSizeLong();
     page.items.push_back(std::move(item));
+  }
+}
+
+// True if one of them has this name.
+inline bool HasParameter(const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters, absl::string_view name) {
+  return std::any_of(parameters.begin(), parameters.end(), [&](const auto& one) { return one.name() == name; });
+}
+
+// A search looks at this many entries a page at most: one that finds little does not keep other readers waiting.
+inline constexpr int kMostLookedAt = 1000;
+
+// One page of a list of one project or of all: (project, id), in this order.
+struct ListPosition {
+  ListPosition(const ProjectName& parent, const std::string& last_key);
+  bool all;                 // of all projects
+  std::string project, id;  // the entry before
+};
+// `query` gives project and id of every entry after `ListPosition`; `load(project, id)` gives the item, of type
+// absl::StatusOr<std::optional<T>>, or nothing if it is not wanted.
+template <typename T, typename Load>
+absl::StatusOr<Page<T>> FillSearchPage(Statement& query, const std::string& listing, const PageRequest& request,
+                                       const Load& load) {
+  Page<T> page;
+  std::string key;
+  size_t bytes = 0;
+  for (int looked_at = 0;; ++looked_at) {
+    ABSL_ASSIGN_OR_RETURN(const bool more, query.Step());
+    if (!more) return page;
+    if (static_cast<int>(page.items.size()) == PageSize(request) || bytes > kPageBytes || looked_at == kMostLookedAt) {
+      page.next_token = MakePageToken(listing, key);
+      return page;
+    }
+    key = absl::StrCat(query.Text(0), "/", query.Text(1));
+    ABSL_ASSIGN_OR_RETURN(std::optional<T> item, load(query.Text(0), query.Text(1)));
+    if (!item.has_value()) continue;
+    bytes += item->ByteSizeLong();
+    page.items.push_back(*std::move(item));
   }
 }
 

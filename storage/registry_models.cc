@@ -1,4 +1,5 @@
 #include "absl/strings/numbers.h"
+#include "proto/support/family_name.h"
 #include "proto/support/timestamps.h"
 #include "storage/page_token.h"
 #include "storage/registry_impl.h"
@@ -22,6 +23,32 @@ absl::Status CheckLabels(const std::map<std::string, std::string>& labels) {
   return absl::OkStatus();
 }
 
+// Binds page tokens to the search: every part with its length, so that no two searches read the same.
+std::string ListingOf(const ProjectName& parent, const ModelQuery& wanted) {
+  std::string listing = parent.ToString() + "/models";
+  if (wanted.parameter.empty() && wanted.family.empty() && wanted.labels.empty()) return listing;
+  const auto append = [&listing](const std::string& text) { absl::StrAppend(&listing, "?", text.size(), ":", text); };
+  append(wanted.parameter);
+  append(wanted.family);
+  for (const auto& [key, value] : wanted.labels) {
+    append(key);
+    append(value);
+  }
+  return listing;
+}
+
+absl::StatusOr<bool> IsWanted(Database& db, const ModelName& name, const v1::Model& model, const ModelQuery& wanted) {
+  for (const auto& [key, value] : wanted.labels) {
+    const auto found = model.labels().find(key);
+    if (found == model.labels().end() || found->second != value) return false;
+  }
+  if (wanted.parameter.empty() && wanted.family.empty()) return true;
+  if (model.latest_version() == 0) return false;
+  ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion version, LoadVersion(db, name, model.latest_version()));
+  return (wanted.family.empty() || FamilyName(version.spec()) == wanted.family) &&
+         (wanted.parameter.empty() || HasParameter(version.signature().parameters(), wanted.parameter));
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Model> RegistryImpl::GetModel(const ModelName& name) {
@@ -31,17 +58,26 @@ absl::StatusOr<v1::Model> RegistryImpl::GetModel(const ModelName& name) {
   });
 }
 
-absl::StatusOr<Page<v1::Model>> RegistryImpl::ListModels(const ProjectName& parent, const PageRequest& request) {
-  const std::string listing = parent.ToString() + "/models";
+absl::StatusOr<Page<v1::Model>> RegistryImpl::ListModels(const ProjectName& parent, const ModelQuery& wanted,
+                                                         const PageRequest& request) {
+  const std::string listing = ListingOf(parent, wanted);
   ABSL_ASSIGN_OR_RETURN(const std::string last, ParsePageToken(listing, request.token));
+  const ListPosition from(parent, last);
   return Read([&](Database& db) -> absl::StatusOr<Page<v1::Model>> {
-    ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
-    Statement query(db, "SELECT model FROM models WHERE project = ? AND model > ? ORDER BY model LIMIT ?",
-                    parent.project, last, PageSize(request) + 1);
-    return FillPage<v1::Model>(query, listing, request, [&](const std::string& key) -> absl::StatusOr<v1::Model> {
-      ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, {parent.project, key}));
+    if (!from.all) ABSL_RETURN_IF_ERROR(RequireProject(db, parent.project));
+    Statement query(db,
+                    from.all ? "SELECT project, model FROM models WHERE (project, model) > (?, ?) "
+                               "ORDER BY project, model"
+                             : "SELECT project, model FROM models WHERE project = ? AND model > ? ORDER BY model",
+                    from.project, from.id);
+    const auto load = [&](const std::string& project,
+                          const std::string& id) -> absl::StatusOr<std::optional<v1::Model>> {
+      ABSL_ASSIGN_OR_RETURN(ModelRow row, LoadModel(db, {project, id}));
+      ABSL_ASSIGN_OR_RETURN(const bool is_wanted, IsWanted(db, {project, id}, row.model, wanted));
+      if (!is_wanted) return std::nullopt;
       return std::move(row.model);
-    });
+    };
+    return FillSearchPage<v1::Model>(query, listing, request, load);
   });
 }
 

@@ -25,8 +25,23 @@ absl::StatusOr<std::vector<v1::Project>> Client::ListProjects() const {
                                v1::ListProjectsRequest(), &v1::ListProjectsResponse::projects);
 }
 
-absl::StatusOr<std::vector<v1::Dataset>> Client::ListDatasets(const std::string& project) const {
+absl::StatusOr<v1::Project> Client::CreateProject(const std::string& project, const std::string& description) const {
+  v1::CreateProjectRequest request;
+  request.set_project_id(project);
+  request.mutable_project()->set_description(description);
+  return connection_->Call(*connection_->projects, &v1::ProjectService::Stub::CreateProject, request);
+}
+
+absl::StatusOr<v1::Project> Client::GetProject(const std::string& project) const {
+  v1::GetProjectRequest request;
+  request.set_name(ProjectName{project}.ToString());
+  return connection_->Call(*connection_->projects, &v1::ProjectService::Stub::GetProject, request);
+}
+
+absl::StatusOr<std::vector<v1::Dataset>> Client::ListDatasets(const std::string& project,
+                                                              const std::string& parameter) const {
   v1::ListDatasetsRequest request;
+  request.set_parameter(parameter);
   request.set_parent(ProjectName{project}.ToString());
   return AllPages<v1::Dataset>(*connection_, *connection_->datasets, &v1::DatasetService::Stub::ListDatasets, request,
                                &v1::ListDatasetsResponse::datasets);
@@ -40,8 +55,11 @@ absl::StatusOr<std::vector<v1::Job>> Client::ListJobs(const std::string& project
                            &v1::ListJobsResponse::jobs);
 }
 
-absl::StatusOr<std::vector<v1::Model>> Client::ListModels(const std::string& project) const {
+absl::StatusOr<std::vector<v1::Model>> Client::ListModels(const std::string& project, const ModelFilter& filter) const {
   v1::ListModelsRequest request;
+  request.set_parameter(filter.parameter);
+  request.set_family(filter.family);
+  request.mutable_labels()->insert(filter.labels.begin(), filter.labels.end());
   request.set_parent(ProjectName{project}.ToString());
   return AllPages<v1::Model>(*connection_, *connection_->models, &v1::ModelService::Stub::ListModels, request,
                              &v1::ListModelsResponse::models);

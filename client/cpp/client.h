@@ -61,6 +61,13 @@ struct TrainOptions {
   std::string prior_model = "";  // what statistics of the version take as its prior; empty: the declared one
 };
 
+// Which models to list; what is empty does not count. Parameter and family are those of the latest version.
+struct ModelFilter {
+  std::string parameter;
+  std::string family;                         // "maf"
+  std::map<std::string, std::string> labels;  // all of them
+};
+
 // Trainings created together: all or none.
 struct JobArrayHandle {
   std::string array;  // its id, unique in the project
@@ -77,6 +84,9 @@ class Client {
   // Projects are made on demand by uploads, trainings and imports.
   absl::Status EnsureProject(const std::string& project) const;
   absl::StatusOr<std::vector<v1::Project>> ListProjects() const;
+  // ALREADY_EXISTS if its id is taken.
+  absl::StatusOr<v1::Project> CreateProject(const std::string& project, const std::string& description = "") const;
+  absl::StatusOr<v1::Project> GetProject(const std::string& project) const;
 
   // Makes the dataset and uploads all rows as its first part, or nothing. INVALID_ARGUMENT names the row that is wrong;
   // ALREADY_EXISTS if there is one with rows. An empty one left behind by an upload that was cut off is filled.
@@ -87,7 +97,9 @@ class Client {
   absl::StatusOr<v1::Dataset> AppendRows(const std::string& name, const Samples& samples,
                                          int64_t expected_num_rows = -1, const std::string& request_id = "") const;
   absl::StatusOr<v1::Dataset> GetDataset(const std::string& name) const;
-  absl::StatusOr<std::vector<v1::Dataset>> ListDatasets(const std::string& project) const;
+  // Of a project, or of all for `-`; only those with a parameter of this name unless it is empty.
+  absl::StatusOr<std::vector<v1::Dataset>> ListDatasets(const std::string& project,
+                                                        const std::string& parameter = "") const;
   absl::StatusOr<Samples> DownloadDataset(const std::string& name, int64_t revision = 0) const;
   absl::Status DeleteDataset(const std::string& name) const;
 
@@ -109,7 +121,8 @@ class Client {
   // A handle to one version, resolved now: it stays with it whatever is trained later.
   absl::StatusOr<Model> GetModel(const std::string& name) const;
   absl::StatusOr<v1::Model> DescribeModel(const std::string& name) const;
-  absl::StatusOr<std::vector<v1::Model>> ListModels(const std::string& project) const;
+  // Of a project, or of all for `-`.
+  absl::StatusOr<std::vector<v1::Model>> ListModels(const std::string& project, const ModelFilter& filter = {}) const;
   absl::StatusOr<std::vector<v1::ModelVersion>> ListVersions(const std::string& model) const;
   // Points `alias` at a version; version 0 removes it.
   absl::StatusOr<v1::Model> SetAlias(const std::string& model, const std::string& alias, int64_t version) const;

@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "client/cpp/spec_docs.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -23,6 +25,19 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr absl::string_view kMapPrefix = "map.";
+
+// Parts of a spec that no family owns and that are there or not, such as `tail`.
+std::vector<const FieldDescriptor*> OptionalParts() {
+  std::vector<const FieldDescriptor*> parts;
+  const Descriptor& spec = *v1::EstimatorSpec::descriptor();
+  for (int i = 0; i < spec.field_count(); ++i) {
+    const FieldDescriptor* field = spec.field(i);
+    const bool message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated();
+    const bool training = field->message_type() == v1::TrainingOptions::descriptor();
+    if (message && !training && field->containing_oneof() == nullptr) parts.push_back(field);
+  }
+  return parts;
+}
 
 const FieldDescriptor* FamilyField(absl::string_view family) {
   const auto* families = v1::EstimatorSpec::descriptor()->FindOneofByName("family");
@@ -124,10 +139,40 @@ absl::Status SetField(const FieldDescriptor& field, absl::string_view text, Mess
   return absl::OkStatus();
 }
 
-void AppendNames(const Descriptor& type, std::vector<std::string>& names) {
-  for (int i = 0; i < type.field_count(); ++i) {
-    names.push_back(absl::StrCat(type.field(i)->name(), "=", TypeName(*type.field(i))));
+std::vector<std::pair<std::string, std::string>> ValuesOf(const EnumDescriptor& type) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (int i = 1; i < type.value_count(); ++i) {
+    values.emplace_back(absl::AsciiStrToLower(type.value(i)->name()), SpecDoc(*type.value(i)));
   }
+  return values;
+}
+
+void AppendOptions(absl::string_view prefix, const Descriptor& type, std::vector<SpecOption>& options) {
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    SpecOption option = {absl::StrCat(prefix, field.name()), TypeName(field), SpecDoc(field)};
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) option.values = ValuesOf(*field.enum_type());
+    options.push_back(std::move(option));
+  }
+}
+
+// Sets `part` or one field of it; false if `key` is neither.
+absl::StatusOr<bool> SetPart(const FieldDescriptor& part, absl::string_view key, absl::string_view text,
+                             v1::EstimatorSpec& spec) {
+  if (key == part.name()) {
+    bool wanted = false;
+    if (!absl::SimpleAtob(text, &wanted)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("option ", key, " is '", text, "', expected ", key, "=true|false"));
+    }
+    wanted ? void(spec.GetReflection()->MutableMessage(&spec, &part)) : spec.GetReflection()->ClearField(&spec, &part);
+    return true;
+  }
+  if (!absl::ConsumePrefix(&key, part.name()) || !absl::ConsumePrefix(&key, ".")) return false;
+  const FieldDescriptor* field = part.message_type()->FindFieldByName(std::string(key));
+  if (field == nullptr) return false;
+  ABSL_RETURN_IF_ERROR(SetField(*field, text, *spec.GetReflection()->MutableMessage(&spec, &part)));
+  return true;
 }
 
 absl::Status SetMap(absl::string_view parameter, absl::string_view text, v1::EstimatorSpec& spec) {
@@ -152,13 +197,36 @@ std::vector<std::string> FamilyNames() {
   return names;
 }
 
+std::vector<SpecOption> FamilyOptions(absl::string_view family) {
+  std::vector<SpecOption> options;
+  if (const FieldDescriptor* field = FamilyField(family)) AppendOptions("", *field->message_type(), options);
+  return options;
+}
+
+std::vector<SpecOption> CommonOptions() {
+  std::vector<SpecOption> options;
+  AppendOptions("", *v1::TrainingOptions::descriptor(), options);
+  const auto& maps = *v1::EstimatorSpec::descriptor()->FindFieldByName("parameter_maps");
+  const EnumDescriptor& map = *v1::ParameterMap_descriptor();
+  options.push_back({absl::StrCat(kMapPrefix, "PARAMETER"), EnumNames(map), SpecDoc(maps), ValuesOf(map)});
+  for (const FieldDescriptor* part : OptionalParts()) {
+    options.push_back({part->name(), "true|false", SpecDoc(*part)});
+    AppendOptions(absl::StrCat(part->name(), "."), *part->message_type(), options);
+  }
+  return options;
+}
+
+std::string FamilyMeaning(absl::string_view family) {
+  const FieldDescriptor* field = FamilyField(family);
+  return field == nullptr ? "" : SpecDoc(*field->message_type());
+}
+
 std::vector<std::string> SpecOptionNames(absl::string_view family) {
   std::vector<std::string> names;
-  const FieldDescriptor* field = FamilyField(family);
-  if (field == nullptr) return names;
-  AppendNames(*field->message_type(), names);
-  AppendNames(*v1::TrainingOptions::descriptor(), names);
-  names.push_back(absl::StrCat(kMapPrefix, "PARAMETER=", EnumNames(*v1::ParameterMap_descriptor())));
+  if (FamilyField(family) == nullptr) return names;
+  for (const auto& options : {FamilyOptions(family), CommonOptions()}) {
+    for (const SpecOption& option : options) names.push_back(absl::StrCat(option.name, "=", option.type));
+  }
   return names;
 }
 
@@ -185,6 +253,12 @@ absl::StatusOr<v1::EstimatorSpec> ParseSpec(absl::string_view family, const std:
     } else if (const auto* training = v1::TrainingOptions::descriptor()->FindFieldByName(key); training != nullptr) {
       ABSL_RETURN_IF_ERROR(SetField(*training, value, *spec.mutable_training()));
     } else {
+      bool set = false;
+      for (const FieldDescriptor* part : OptionalParts()) {
+        ABSL_ASSIGN_OR_RETURN(const bool of_part, SetPart(*part, name, value, spec));
+        set = set || of_part;
+      }
+      if (set) continue;
       return absl::InvalidArgumentError(absl::StrCat("family ", family, " has no option '", name, "'; it has ",
                                                      absl::StrJoin(SpecOptionNames(family), ", ")));
     }

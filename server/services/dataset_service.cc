@@ -85,9 +85,9 @@ grpc::ServerUnaryReactor* DatasetServiceImpl::ListDatasets(grpc::CallbackServerC
                                                            const v1::ListDatasetsRequest* request,
                                                            v1::ListDatasetsResponse* response) {
   return HandleUnary(rpc_, context, *request, Role::kClient, Work::Disk(), [=](const Call&) -> absl::Status {
-    ABSL_ASSIGN_OR_RETURN(const ProjectName parent, ProjectName::Parse(request->parent()));
+    ABSL_ASSIGN_OR_RETURN(const ProjectName parent, ParseListParent(request->parent()));
     ABSL_ASSIGN_OR_RETURN(const PageRequest page, MakePageRequest(request->page_size(), request->page_token()));
-    ABSL_ASSIGN_OR_RETURN(Page<v1::Dataset> datasets, registry_.ListDatasets(parent, page));
+    ABSL_ASSIGN_OR_RETURN(Page<v1::Dataset> datasets, registry_.ListDatasets(parent, request->parameter(), page));
     for (v1::Dataset& dataset : datasets.items) *response->add_datasets() = std::move(dataset);
     response->set_next_page_token(datasets.next_token);
     return absl::OkStatus();

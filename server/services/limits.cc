@@ -39,4 +39,10 @@ absl::StatusOr<PageRequest> MakePageRequest(int32_t page_size, const std::string
   return page;
 }
 
+absl::StatusOr<ProjectName> ParseListParent(const std::string& parent) {
+  const ProjectName all = {kAllProjects};
+  if (parent == all.ToString()) return all;
+  return ProjectName::Parse(parent);
+}
+
 }  // namespace creamery

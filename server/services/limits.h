@@ -31,6 +31,9 @@ int64_t RowsPerChunk(int64_t bytes_per_row);
 // Page size 0 is 50, more than 1000 is 1000, a negative one INVALID_ARGUMENT.
 absl::StatusOr<PageRequest> MakePageRequest(int32_t page_size, const std::string& page_token);
 
+// The parent of a list: a project, or all of them for `projects/-`.
+absl::StatusOr<ProjectName> ParseListParent(const std::string& parent);
+
 }  // namespace creamery
 
 #endif  // CREAMERY_SERVER_SERVICES_LIMITS_H_

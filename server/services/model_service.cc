@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "creamery/v1/model_service.grpc.pb.h"
 #include "proto/support/digest.h"
 #include "proto/support/status_macros.h"
@@ -37,6 +40,16 @@ absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& 
   return absl::OkStatus();
 }
 
+// Of a search: empty for any.
+absl::Status CheckFamily(const std::string& family) {
+  const auto* families = v1::EstimatorSpec::descriptor()->FindOneofByName("family");
+  std::vector<std::string> names;
+  for (int i = 0; i < families->field_count(); ++i) names.push_back(families->field(i)->name());
+  if (family.empty() || std::find(names.begin(), names.end(), family) != names.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("there is no family '", family.substr(0, kMaxLabelBytes),
+                                                 "'; the families are ", absl::StrJoin(names, ", ")));
+}
+
 class ModelServiceImpl final : public GatedService<v1::ModelService> {
  public:
   ModelServiceImpl(const RpcRuntime& rpc, Registry& registry, ServedModels& models, const Limits& limits)
@@ -67,9 +80,13 @@ class ModelServiceImpl final : public GatedService<v1::ModelService> {
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override {
     return HandleUnary(rpc_, context, *request, Role::kClient, Work::Disk(), [=](const Call&) -> absl::Status {
-      ABSL_ASSIGN_OR_RETURN(const ProjectName parent, ProjectName::Parse(request->parent()));
+      ABSL_ASSIGN_OR_RETURN(const ProjectName parent, ParseListParent(request->parent()));
       ABSL_ASSIGN_OR_RETURN(const PageRequest page, MakePageRequest(request->page_size(), request->page_token()));
-      ABSL_ASSIGN_OR_RETURN(Page<v1::Model> models, registry_.ListModels(parent, page));
+      ABSL_RETURN_IF_ERROR(CheckFamily(request->family()));
+      ABSL_RETURN_IF_ERROR(CheckLabels(request->labels()));
+      const ModelQuery wanted = {
+          request->parameter(), request->family(), {request->labels().begin(), request->labels().end()}};
+      ABSL_ASSIGN_OR_RETURN(Page<v1::Model> models, registry_.ListModels(parent, wanted, page));
       for (v1::Model& model : models.items) *response->add_models() = std::move(model);
       response->set_next_page_token(models.next_token);
       return absl::OkStatus();

@@ -107,5 +107,72 @@ TEST_F(RegistryModelsTest, ARepeatedImportMakesOneVersion) {
               HasCode(absl::StatusCode::kNotFound));
 }
 
+// Names of what a search finds, over pages of `size`; a page of one search has no token for another.
+std::vector<std::string> Found(Registry& registry, const std::string& project, const ModelQuery& wanted, int size) {
+  std::vector<std::string> names;
+  PageRequest request = {size, ""};
+  do {
+    const Page<v1::Model> page = registry.ListModels({project}, wanted, request).value();
+    for (const v1::Model& model : page.items) names.push_back(model.name());
+    request.token = page.next_token;
+  } while (!request.token.empty());
+  return names;
+}
+
+TEST_F(RegistryModelsTest, SearchesByParameterFamilyAndLabelOverOneProjectOrAll) {
+  ASSERT_THAT(registry_->CreateProject(ada_, {"desi"}, ""), IsOk());
+  const auto import = [&](const ModelName& name, const std::string& parameter, bool nsf) {
+    v1::ModelVersion version;
+    version.mutable_signature()->add_parameters()->set_name(parameter);
+    nsf ? void(version.mutable_spec()->mutable_nsf()) : void(version.mutable_spec()->mutable_maf());
+    EXPECT_THAT(registry_->ImportVersion(ada_, name, version, PutBlob(name.model + parameter).digest), IsOk());
+  };
+  import({"planck", "a"}, "omegam", false);
+  import({"planck", "b"}, "omegam", true);
+  import({"planck", "c"}, "omegam", true);
+  import({"planck", "c"}, "sigma8", true);  // the latest counts
+  import({"desi", "a"}, "omegam", false);
+  ASSERT_THAT(registry_->UpdateLabels(ada_, {"planck", "b"}, {{"survey", "planck"}, {"year", "2018"}}), IsOk());
+  const std::string a = "projects/planck/models/a", b = "projects/planck/models/b", c = "projects/planck/models/c";
+  for (const int size : {1, 2, 50}) {
+    EXPECT_THAT(Found(*registry_, "planck", {}, size), ElementsAre(a, b, c));
+    EXPECT_THAT(Found(*registry_, "planck", {"omegam", "", {}}, size), ElementsAre(a, b));
+    EXPECT_THAT(Found(*registry_, "planck", {"", "nsf", {}}, size), ElementsAre(b, c));
+    EXPECT_THAT(Found(*registry_, "planck", {"omegam", "nsf", {{"year", "2018"}}}, size), ElementsAre(b));
+    EXPECT_THAT(Found(*registry_, "planck", {"", "", {{"year", "2019"}}}, size), SizeIs(0));
+    EXPECT_THAT(Found(*registry_, "-", {"omegam", "", {}}, size), ElementsAre("projects/desi/models/a", a, b));
+    EXPECT_THAT(Found(*registry_, "-", {}, size), ElementsAre("projects/desi/models/a", a, b, c));
+  }
+  EXPECT_THAT(registry_->ListModels({"none"}, {"omegam", "", {}}, {}), HasCode(absl::StatusCode::kNotFound));
+}
+
+TEST_F(RegistryModelsTest, APageOfOneSearchHasNoTokenForAnother) {
+  for (const char* id : {"a", "b"}) {
+    ASSERT_THAT(registry_->ImportVersion(ada_, {"planck", id}, {}, PutBlob(id).digest), IsOk());
+    ASSERT_THAT(registry_->UpdateLabels(ada_, {"planck", id}, {{"k", "v"}}), IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const Page<v1::Model> page, registry_->ListModels({"planck"}, {"", "", {{"k", "v"}}}, {1, ""}));
+  ASSERT_FALSE(page.next_token.empty());
+  for (const ModelQuery& other : {ModelQuery{}, ModelQuery{"k", "", {}}, ModelQuery{"", "", {{"k", "w"}}}}) {
+    EXPECT_THAT(registry_->ListModels({"planck"}, other, {1, page.next_token}),
+                HasCode(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_THAT(registry_->ListModels({"-"}, {"", "", {{"k", "v"}}}, {1, page.next_token}),
+              HasCode(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(RegistryModelsTest, ASearchOfManyModelsLooksAtSomeOfThemAPage) {
+  const std::string artifact = PutBlob("a").digest;
+  for (int i = 0; i < 1100; ++i) {
+    ASSERT_THAT(registry_->ImportVersion(ada_, {"planck", absl::StrCat("m", 10000 + i)}, {}, artifact), IsOk());
+  }
+  ASSERT_THAT(registry_->UpdateLabels(ada_, {"planck", "m11099"}, {{"k", "v"}}), IsOk());
+  const ModelQuery wanted = {"", "", {{"k", "v"}}};
+  ASSERT_OK_AND_ASSIGN(const Page<v1::Model> first, registry_->ListModels({"planck"}, wanted, {}));
+  EXPECT_THAT(first.items, SizeIs(0));
+  EXPECT_FALSE(first.next_token.empty());
+  EXPECT_THAT(Found(*registry_, "planck", wanted, 50), ElementsAre("projects/planck/models/m11099"));
+}
+
 }  // namespace
 }  // namespace creamery

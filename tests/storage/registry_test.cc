@@ -355,5 +355,24 @@ TEST_F(RegistryTest, TemporaryFilesOfACrashAreRemovedAtOpen) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path() + "/data/blobs"));
 }
 
+TEST_F(RegistryTest, DatasetsAreSearchedByParameterOverOneProjectOrAll) {
+  ASSERT_THAT(registry_->CreateProject(ada_, {"desi"}, ""), IsOk());
+  v1::Dataset two = Schema();
+  two.add_parameters()->set_name("h");
+  ASSERT_THAT(registry_->CreateDataset(ada_, {"planck", "a"}, two), IsOk());
+  ASSERT_THAT(registry_->CreateDataset(ada_, {"planck", "b"}, Schema()), IsOk());
+  ASSERT_THAT(registry_->CreateDataset(ada_, {"desi", "c"}, two), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Page<v1::Dataset> first, registry_->ListDatasets({"-"}, "h", {1, ""}));
+  ASSERT_EQ(first.items.size(), 1u);
+  EXPECT_EQ(first.items[0].name(), "projects/desi/datasets/c");
+  ASSERT_OK_AND_ASSIGN(const Page<v1::Dataset> rest, registry_->ListDatasets({"-"}, "h", {5, first.next_token}));
+  ASSERT_EQ(rest.items.size(), 1u);
+  EXPECT_EQ(rest.items[0].name(), "projects/planck/datasets/a");
+  EXPECT_THAT(registry_->ListDatasets({"-"}, "omegam", {1, first.next_token}),
+              HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(registry_->ListDatasets({"planck"}, "h", {})->items.size(), 1u);
+  EXPECT_EQ(registry_->ListDatasets({"-"}, "", {})->items.size(), 3u);
+}
+
 }  // namespace
 }  // namespace creamery

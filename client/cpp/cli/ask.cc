@@ -63,7 +63,7 @@ absl::Status PrintRows(const Context& context, const AskArguments& arguments, co
                          {"model_version", answer.model_version},
                          {"warnings", WarningsToJson(answer.warnings)}};
   if (arguments.out.empty()) json[key] = RowsToJson(answer.values, model.parameters().size());
-  std::printf("%s\n", json.dump().c_str());
+  PrintJson(json);
   return absl::OkStatus();
 }
 
@@ -115,8 +115,7 @@ absl::Status Sample(const Context& context, const AskArguments& arguments) {
     ABSL_RETURN_IF_ERROR(WriteColumns(arguments.out, names, WithLogProb(draws)));
   }
   if (!context.json) {
-    std::fprintf(stderr, "%s, seed %llu\n", TypedName(draws.model_version).c_str(),
-                 static_cast<unsigned long long>(draws.seed));
+    Err("%s, seed %d\n", TypedName(draws.model_version), draws.seed);
     return absl::OkStatus();
   }
   nlohmann::json json = {{"columns", draws.columns},
@@ -127,7 +126,7 @@ absl::Status Sample(const Context& context, const AskArguments& arguments) {
     json["theta"] = RowsToJson(draws.theta, draws.columns.size());
     if (arguments.log_prob) json["log_prob"] = NumbersToJson(draws.log_prob);
   }
-  std::printf("%s\n", json.dump().c_str());
+  PrintJson(json);
   return absl::OkStatus();
 }
 
@@ -143,9 +142,9 @@ absl::Status PrintNumbers(const Context& context, const AskArguments& arguments,
     if (!answer.gradient.empty()) json["gradient"] = NumbersToJson(answer.gradient);
     if (!answer.spread.empty()) json["spread"] = NumbersToJson(answer.spread);
     if (key == "log_likelihood") json["log_evidence_error"] = NumberToJson(answer.log_evidence_error);
-    std::printf("%s\n", json.dump().c_str());
+    PrintJson(json);
   } else if (arguments.out.empty()) {
-    for (double value : answer.values) std::printf("%s\n", NumberToText(value).c_str());
+    for (double value : answer.values) Out("%s\n", NumberToText(value));
   }
   return absl::OkStatus();
 }
@@ -156,7 +155,8 @@ void AddAsk(CLI::App& app, Context& context) {
                        absl::Status (*run)(const Context&, const AskArguments&)) {
     CLI::App* command =
         AddCommand(app, context, verb, description, [&context, arguments, run] { return run(context, *arguments); });
-    command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION]")->required();
+    NameOf(Named::kModel, command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION]")->required(),
+           context);
     command->add_option("--out", arguments->out, "Write to FILE.npy or FILE.csv");
     command->add_option("--precision", arguments->precision, "Arithmetic of the networks: single or double")
         ->transform(CLI::CheckedTransformer(
@@ -180,8 +180,10 @@ void AddAsk(CLI::App& app, Context& context) {
   add_prior_fraction(log_prob);
   CLI::App* log_likelihood = add("log-likelihood", "Nuisance-free natural log-likelihood at points", LogLikelihood);
   add_points(log_likelihood, "--theta", a_point);
-  log_likelihood->add_option("--with", arguments->log_likelihood_options.more_models,
-                             "Further models of independent data or objects, whose log-likelihoods are added");
+  NameOf(Named::kModel,
+         log_likelihood->add_option("--with", arguments->log_likelihood_options.more_models,
+                                    "Further models of independent data or objects, whose log-likelihoods are added"),
+         context);
   log_likelihood->add_flag("--without-evidence", arguments->log_likelihood_options.without_evidence,
                            "log P - log prior: up to a constant");
   CLI::App* prior_transform = add("prior-transform", "Map points of the unit hypercube to parameters", PriorTransform);

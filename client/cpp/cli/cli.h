@@ -11,24 +11,33 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "client/cpp/cli/options.h"
+#include "client/cpp/cli/settings.h"
+#include "client/cpp/cli/text.h"
 #include "client/cpp/client.h"
 
 namespace creamery::cli {
 
 // What every command is given. Not thread-safe.
 struct Context {
-  std::string server;
-  ClientOptions options;
+  explicit Context(CLI::App& app) : settings(app) {}
+
+  Settings settings;
+  CandidatesOf candidates;
   bool json = false;
   std::function<absl::Status()> command;  // the one that was chosen, set while parsing
 
-  absl::StatusOr<Client> Connect() const { return Client::Connect(server, options); }
+  absl::StatusOr<Client> Connect() const { return settings.Connect(); }
 };
+
+inline constexpr char kVersion[] = "creamery 0.1.0";
 
 // The same status, marked as a mistake in the command line: the program then exits with 2.
 absl::Status Usage(const absl::Status& status);
@@ -46,31 +55,62 @@ void AddAsk(CLI::App& app, Context& context);
 void AddStatistics(CLI::App& app, Context& context);
 void AddJoint(CLI::App& app, Context& context);
 void AddRounds(CLI::App& app, Context& context);
+void AddProjects(CLI::App& app, Context& context);
+void AddPlot(CLI::App& app, Context& context);
+void AddConfig(CLI::App& app, Context& context);
+void AddCompletion(CLI::App& app, Context& context);
+void AddManual(CLI::App& app, Context& context);
+
+// The words that may come last in `line`, a command line that is being typed; none where files are wanted.
+std::vector<std::string> Complete(const CLI::App& app, Context& context, const std::string& line);
+// The manual page, for man(1).
+std::string Manual(const CLI::App& app);
 
 // A prior as typed: nothing, one model, or 'a~uniform(0,1)' for every parameter.
 absl::StatusOr<PriorAgainst> ParsePriorAgainst(const std::vector<std::string>& priors);
+
+template <typename Response, typename = void>
+struct HasRemarks : std::false_type {};
+template <typename Response>
+struct HasRemarks<Response, std::void_t<decltype(std::declval<Response>().remarks())>> : std::true_type {};
 
 // Protobuf JSON with the names of the .proto files, on one line.
 std::string ToJson(const google::protobuf::Message& message);
 // {"key": [message, …]}
 template <typename Messages>
-std::string ListToJson(const std::string& key, const Messages& messages) {
+nlohmann::json ListToJson(const std::string& key, const Messages& messages) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& message : messages) list.push_back(nlohmann::json::parse(ToJson(message)));
-  return nlohmann::json{{key, list}}.dump();
+  nlohmann::json object;
+  object[key] = std::move(list);
+  return object;
 }
 // A number as JSON; "Infinity", "-Infinity" and "NaN" as protobuf JSON spells them.
 nlohmann::json NumberToJson(double value);
 // Short and exact: the shortest text that reads back as the same double.
 std::string NumberToText(double value);
+// One line of JSON on standard output.
+void PrintJson(const nlohmann::json& json);
+void PrintJson(const google::protobuf::Message& message);
 // "warning: …" on standard error, one line each.
 void PrintWarnings(const std::vector<v1::Warning>& warnings);
 // What the training of a version says against itself, with its numbers, in the same way.
 void PrintTrainingWarnings(const v1::ModelVersion& version);
 void PrintNotes(const std::vector<std::string>& notes);
+// What an answer says of itself, on standard error: its warnings, then its remarks if it has some, one line each.
+template <typename Response>
+void PrintCare(const Response& response) {
+  std::vector<v1::Warning> warnings;
+  for (const int warning : response.warnings()) warnings.push_back(static_cast<v1::Warning>(warning));
+  PrintWarnings(warnings);
+  if constexpr (HasRemarks<Response>::value) {
+    for (const std::string& remark : response.remarks()) Err("remark: %s\n", remark);
+  }
+}
 
-// The projects a list command covers: the given one, or all.
-absl::StatusOr<std::vector<std::string>> ProjectsOrAll(const Client& client, const std::string& project);
+inline constexpr char kListedProject[] = "Project, - for all; default: the project that is set, else all";
+// What a list command lists: the project given, the one that is set, or `-` for all.
+std::string ListedProject(const Context& context, const std::string& given);
 // `projects/p/models/m/versions/3` as people type it, `p/m@3`; so for datasets and jobs.
 std::string TypedName(const std::string& name);
 

@@ -53,8 +53,10 @@ absl::StatusOr<std::unique_ptr<ColumnWriter>> ColumnWriter::Open(const std::stri
   }
   std::unique_ptr<ColumnWriter> writer(new ColumnWriter(path, npy, static_cast<int64_t>(names.size())));
   if (writer->file_ == nullptr) return writer->Failed();
-  ABSL_RETURN_IF_ERROR(
-      writer->Write(npy ? NpyHeader(0, writer->columns_) : absl::StrCat(absl::StrJoin(names, ","), "\n")));
+  std::string header = npy ? NpyHeader(0, writer->columns_) : absl::StrCat(absl::StrJoin(names, ","), "\n");
+  // A file and a pipe keep the names as they are; a terminal is shown what is safe for it.
+  if (path.empty() && isatty(STDOUT_FILENO) == 1) header = absl::StrCat(Printable(absl::StrJoin(names, ",")), "\n");
+  ABSL_RETURN_IF_ERROR(writer->Write(header));
   return writer;
 }
 

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
 #include "client/cpp/prior_text.h"
 #include "client/cpp/readers/table.h"
@@ -16,6 +17,7 @@ struct FileArguments {
   std::string weights, chain, log_likelihood, log_likelihood_birth;
   bool keep_likelihood = false;
   std::string kind;
+  std::string parameter;  // searched for
   std::vector<std::string> priors;
   std::string log_evidence;
   int64_t expected_rows = -1;
@@ -47,41 +49,39 @@ absl::StatusOr<Samples> ReadSamples(const FileArguments& arguments) {
 }
 
 void PrintDataset(const v1::Dataset& dataset) {
-  std::printf("%s  %lld rows  %d parameters  revision %lld  %s\n", TypedName(dataset.name()).c_str(),
-              static_cast<long long>(dataset.num_rows()), dataset.parameters_size(),
-              static_cast<long long>(dataset.revision()), v1::RowKind_Name(dataset.row_kind()).c_str());
+  Out("%s  %d rows  %d parameters  revision %d  %s\n", TypedName(dataset.name()), dataset.num_rows(),
+      dataset.parameters_size(), dataset.revision(), v1::RowKind_Name(dataset.row_kind()));
 }
 
 void PrintSchema(const v1::Dataset& dataset) {
   PrintDataset(dataset);
   for (const v1::Parameter& parameter : dataset.parameters()) {
-    std::printf("  %s", parameter.name().c_str());
-    if (parameter.has_prior()) std::printf(" ~ %s", PriorToText(parameter.prior()).c_str());
-    if (!parameter.unit().empty()) std::printf(" [%s]", parameter.unit().c_str());
-    if (parameter.derived()) std::printf(" (derived)");
-    std::printf("\n");
+    Out("  %s", parameter.name());
+    if (parameter.has_prior()) Out(" ~ %s", PriorToText(parameter.prior()));
+    if (!parameter.unit().empty()) Out(" [%s]", parameter.unit());
+    if (parameter.derived()) Out(" (derived)");
+    Out("\n");
   }
   std::string fields;
   if (dataset.has_weight()) fields += " weight";
   if (dataset.has_chain()) fields += " chain";
   if (dataset.has_log_likelihood()) fields += " log_likelihood";
   if (dataset.has_log_likelihood_birth()) fields += " log_likelihood_birth";
-  if (!fields.empty()) std::printf("fields:%s\n", fields.c_str());
-  if (dataset.has_log_evidence()) {
-    std::printf("log Z = %g +- %g\n", dataset.log_evidence().value(), dataset.log_evidence().error());
+  if (!fields.empty()) Out("fields:%s\n", fields);
+  if (dataset.num_rows_outside() > 0) {
+    Out("%d rows on or outside a bound, which no training uses\n", dataset.num_rows_outside());
   }
   if (dataset.marginalised_size() > 0) {
-    std::printf("marginalised over %s\n", absl::StrJoin(dataset.marginalised(), ", ").c_str());
+    Out("marginalised over %s\n", absl::StrJoin(dataset.marginalised(), ", "));
   }
-  if (dataset.num_rows_outside() > 0) {
-    std::printf("%lld rows lie on or outside the bounds: trainings leave them out\n",
-                static_cast<long long>(dataset.num_rows_outside()));
+  if (dataset.has_log_evidence()) {
+    Out("log Z = %g +- %g\n", dataset.log_evidence().value(), dataset.log_evidence().error());
   }
-  std::printf("digest: %s\n", dataset.digest().c_str());
+  Out("digest: %s\n", dataset.digest());
 }
 
 void Print(const Context& context, const v1::Dataset& dataset) {
-  context.json ? void(std::printf("%s\n", ToJson(dataset).c_str())) : PrintDataset(dataset);
+  context.json ? PrintJson(dataset) : PrintDataset(dataset);
 }
 
 // Rows that no training will use, on standard error; `before` the upload and `rows` in it.
@@ -120,16 +120,12 @@ absl::Status Append(const Context& context, FileArguments arguments) {
   return absl::OkStatus();
 }
 
-absl::Status List(const Context& context, const std::string& project) {
+absl::Status List(const Context& context, const FileArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
-  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> projects, ProjectsOrAll(client, project));
-  std::vector<v1::Dataset> all;
-  for (const std::string& id : projects) {
-    ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Dataset> listed, client.ListDatasets(id));
-    all.insert(all.end(), listed.begin(), listed.end());
-  }
+  ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Dataset> all,
+                        client.ListDatasets(ListedProject(context, arguments.name), arguments.parameter));
   if (context.json) {
-    std::printf("%s\n", ListToJson("datasets", all).c_str());
+    PrintJson(ListToJson("datasets", all));
   } else {
     for (const v1::Dataset& dataset : all) PrintDataset(dataset);
   }
@@ -139,7 +135,7 @@ absl::Status List(const Context& context, const std::string& project) {
 absl::Status Show(const Context& context, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const v1::Dataset dataset, client.GetDataset(name));
-  context.json ? void(std::printf("%s\n", ToJson(dataset).c_str())) : PrintSchema(dataset);
+  context.json ? PrintJson(dataset) : PrintSchema(dataset);
   return absl::OkStatus();
 }
 
@@ -148,21 +144,20 @@ absl::Status Download(const Context& context, const FileArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Samples samples, client.DownloadDataset(arguments.name, arguments.revision));
   ABSL_RETURN_IF_ERROR(WriteSamples(arguments.file, samples));
   if (arguments.file.empty()) return absl::OkStatus();
-  context.json ? void(std::printf("%s\n", ToJson(samples.schema).c_str()))
-               : void(std::printf("%lld rows of %s in %s\n", static_cast<long long>(samples.rows.num_rows),
-                                  arguments.name.c_str(), arguments.file.c_str()));
+  context.json ? PrintJson(samples.schema)
+               : Out("%d rows of %s in %s\n", samples.rows.num_rows, arguments.name, arguments.file);
   return absl::OkStatus();
 }
 
 absl::Status Delete(const Context& context, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_RETURN_IF_ERROR(client.DeleteDataset(name));
-  context.json ? void(std::printf("{}\n")) : void(std::printf("%s is deleted\n", name.c_str()));
+  context.json ? Out("{}\n") : Out("%s is deleted\n", name);
   return absl::OkStatus();
 }
 
-void AddFileOptions(CLI::App& command, FileArguments& arguments) {
-  command.add_option("NAME", arguments.name, "PROJECT/NAME")->required();
+void AddFileOptions(CLI::App& command, Context& context, FileArguments& arguments) {
+  NameOf(Named::kDataset, command.add_option("NAME", arguments.name, "PROJECT/NAME")->required(), context);
   command
       .add_option("FILE", arguments.file,
                   ".npy, .csv, .dat, .safetensors; or the root, a file or the folder of a run of GetDist, CosmoMC, "
@@ -189,37 +184,37 @@ void AddDatasets(CLI::App& app, Context& context) {
   CLI::App* upload =
       AddCommand(*noun, context, "upload", "Upload a file as a new dataset; its project is made if needed",
                  [&context, arguments] { return Upload(context, *arguments); });
-  AddFileOptions(*upload, *arguments);
+  AddFileOptions(*upload, context, *arguments);
   upload->add_option("--prior", arguments->priors,
                      "Analytic priors: 'a~uniform(0,1)', 'b~normal(0,1)', 'c~loguniform(.1,10)'");
-  upload->add_option("--log-evidence", arguments->log_evidence,
+  upload->add_option("--log-evidence", arguments->log_evidence, 
                      "Z,ERR: natural log-evidence and its standard error; default: what a nested-sampling run states");
-  upload->add_option("--kind", arguments->kind, "What the rows are; default: what the format says")
-      ->check(CLI::IsMember({"independent", "mcmc", "nested"}));
+  OneOf({"independent", "mcmc", "nested"},
+        upload->add_option("--kind", arguments->kind, "What the rows are; default: what the format says"), context);
 
   CLI::App* append = AddCommand(*noun, context, "append", "Append a file as one part, all or nothing",
                                 [&context, arguments] { return Append(context, *arguments); });
-  AddFileOptions(*append, *arguments);
+  AddFileOptions(*append, context, *arguments);
   append->add_option("--expected-rows", arguments->expected_rows,
                      "Refuse unless the dataset has that many rows before");
 
-  AddCommand(*noun, context, "list", "List datasets", [&context, arguments] {
-    return List(context, arguments->name);
-  })->add_option("PROJECT", arguments->name, "Project; default: all");
-  AddCommand(*noun, context, "show", "Show the schema of a dataset",
-             [&context, arguments] { return Show(context, arguments->name); })
-      ->add_option("NAME", arguments->name, "PROJECT/NAME")
-      ->required();
+  CLI::App* list = AddCommand(*noun, context, "list", "List datasets, or search them",
+                              [&context, arguments] { return List(context, *arguments); });
+  ProjectToList(list->add_option("PROJECT", arguments->name, kListedProject), context);
+  list->add_option("--parameter", arguments->parameter, "Only those with a parameter of this name");
+  const auto add_name = [&context, arguments](CLI::App* command) {
+    NameOf(Named::kDataset, command->add_option("NAME", arguments->name, "PROJECT/NAME")->required(), context);
+  };
+  add_name(AddCommand(*noun, context, "show", "Show the schema of a dataset",
+                      [&context, arguments] { return Show(context, arguments->name); }));
   CLI::App* download = AddCommand(*noun, context, "download", "Download all rows",
                                   [&context, arguments] { return Download(context, *arguments); });
-  download->add_option("NAME", arguments->name, "PROJECT/NAME")->required();
+  add_name(download);
   download->add_option("FILE,--out", arguments->file,
                        ".safetensors (with the schema), .csv or .npy; default: CSV on standard output");
   download->add_option("--revision", arguments->revision, "Revision to read; default: the newest");
-  AddCommand(*noun, context, "delete", "Delete a dataset",
-             [&context, arguments] { return Delete(context, arguments->name); })
-      ->add_option("NAME", arguments->name, "PROJECT/NAME")
-      ->required();
+  add_name(AddCommand(*noun, context, "delete", "Delete a dataset",
+                      [&context, arguments] { return Delete(context, arguments->name); }));
 }
 
 }  // namespace creamery::cli

@@ -31,14 +31,14 @@ struct RatioArguments {
 };
 
 void PrintEstimate(const char* what, const v1::Estimate& estimate, const char* unit) {
-  std::printf("%-22s %10.4f +- %.4f%s\n", what, estimate.value(), estimate.error(), unit);
+  Out("%-22s %10.4f +- %.4f%s\n", what, estimate.value(), estimate.error(), unit);
 }
 
 void PrintJoint(const v1::JointPosteriorResponse& summary) {
   std::vector<std::string> names;
   for (const std::string& version : summary.model_versions()) names.push_back(TypedName(version));
-  std::printf("joint of %s, seed %llu; shared: %s\n", absl::StrJoin(names, ", ").c_str(),
-              static_cast<unsigned long long>(summary.seed()), absl::StrJoin(summary.shared(), ", ").c_str());
+  Out("joint of %s, seed %d; shared: %s\n", absl::StrJoin(names, ", "), summary.seed(),
+      absl::StrJoin(summary.shared(), ", "));
   const v1::JointStatistics& statistics = summary.statistics();
   if (statistics.has_log_r()) PrintEstimate("log R", statistics.log_r(), "");
   if (statistics.has_log_z()) PrintEstimate("log Z", statistics.log_z(), "");
@@ -47,16 +47,15 @@ void PrintJoint(const v1::JointPosteriorResponse& summary) {
   if (statistics.has_dimensionality()) PrintEstimate("shared dimensionality d", statistics.dimensionality(), "");
   if (statistics.has_joint_kl()) PrintEstimate("joint D_KL", statistics.joint_kl(), " nats");
   if (statistics.has_sigma()) {
-    std::printf("tension                %10.2f sigma (%.2f to %.2f), p = %.3g\n", statistics.sigma(),
-                statistics.sigma_low(), statistics.sigma_high(), statistics.p_value());
+    Out("tension                %10.2f sigma (%.2f to %.2f), p = %.3g\n", statistics.sigma(), statistics.sigma_low(),
+        statistics.sigma_high(), statistics.p_value());
   }
-  std::printf("effective size %.0f, k-hat %.2f, %lld evaluations\n", summary.effective_size(), summary.k_hat(),
-              static_cast<long long>(summary.evaluations()));
-  for (const std::string& remark : summary.remarks()) std::printf("%s\n", remark.c_str());
+  Out("effective size %.0f, k-hat %.2f, %d evaluations\n", summary.effective_size(), summary.k_hat(),
+      summary.evaluations());
 }
 
 absl::Status Report(const Context& context, const JointArguments& arguments, const JointAnswer& answer) {
-  for (const int warning : answer.summary.warnings()) PrintWarnings({static_cast<v1::Warning>(warning)});
+  PrintCare(answer.summary);
   if (!arguments.out.empty()) {
     std::vector<std::string> names(answer.summary.columns().begin(), answer.summary.columns().end());
     const size_t d = names.size();
@@ -68,7 +67,7 @@ absl::Status Report(const Context& context, const JointArguments& arguments, con
     }
     ABSL_RETURN_IF_ERROR(WriteColumns(arguments.out, names, values));
   }
-  context.json ? void(std::printf("%s\n", ToJson(answer.summary).c_str())) : PrintJoint(answer.summary);
+  context.json ? PrintJson(answer.summary) : PrintJoint(answer.summary);
   return absl::OkStatus();
 }
 
@@ -88,7 +87,7 @@ absl::Status Joint(const Context& context, const JointArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(*statistics.mutable_joint_posterior(), Client::JointRequest(arguments.models, options));
   ABSL_ASSIGN_OR_RETURN(const VersionName first, ParseTypedVersion(arguments.models[0]));
   ABSL_ASSIGN_OR_RETURN(const Job job, client.Submit(first.project, statistics));
-  std::fprintf(stderr, "job %s; it goes on if this command ends\n", TypedName(job.name()).c_str());
+  Err("job %s; it goes on if this command ends\n", TypedName(job.name()));
   absl::StatusOr<JointAnswer> answer;
   {
     ProgressLine line;
@@ -123,19 +122,18 @@ absl::Status EvidenceRatio(const Context& context, const RatioArguments& argumen
   ABSL_RETURN_IF_ERROR(AddEvidences(arguments.denominator_evidences, request.mutable_denominator_evidences()));
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const v1::EvidenceRatioResponse response, client.EvidenceRatio(std::move(request)));
-  for (const int warning : response.warnings()) PrintWarnings({static_cast<v1::Warning>(warning)});
+  PrintCare(response);
   if (context.json) {
-    std::printf("%s\n", ToJson(response).c_str());
+    PrintJson(response);
     return absl::OkStatus();
   }
   for (const v1::EvidenceRatioEstimate& estimate : response.estimates()) {
-    std::printf("log ratio = %9.4f +- %.4f  (%s / %s)\n", estimate.log_ratio().value(), estimate.log_ratio().error(),
-                estimate.numerator_method().c_str(), estimate.denominator_method().c_str());
+    Out("log ratio = %9.4f +- %.4f  (%s / %s)\n", estimate.log_ratio().value(), estimate.log_ratio().error(),
+        estimate.numerator_method(), estimate.denominator_method());
   }
   if (response.estimates_size() > 1) {
-    std::printf("largest disagreement of two methods: %.1f combined errors\n", response.largest_disagreement());
+    Out("largest disagreement of two methods: %.1f combined errors\n", response.largest_disagreement());
   }
-  for (const std::string& remark : response.remarks()) std::printf("%s\n", remark.c_str());
   return absl::OkStatus();
 }
 
@@ -146,12 +144,17 @@ void AddJoint(CLI::App& app, Context& context) {
   const auto add = [&](const char* verb, const char* description) {
     CLI::App* command =
         AddCommand(app, context, verb, description, [&context, arguments] { return Joint(context, *arguments); });
-    command->add_option("MODELS", arguments->models, "Two or more PROJECT/MODEL[@VERSION]")
-        ->required()
-        ->expected(2, -1);
-    command->add_option("--prior", arguments->priors,
-                        "A model of the shared parameters' prior, or 'a~uniform(0,1)' for every parameter; default: "
-                        "the datasets'");
+    NameOf(Named::kModel,
+           command->add_option("MODELS", arguments->models, "Two or more PROJECT/MODEL[@VERSION]")
+               ->required()
+               ->expected(2, -1),
+           context);
+    NameOf(Named::kModel,
+           command->add_option(
+               "--prior", arguments->priors,
+               "A model of the shared parameters' prior, or 'a~uniform(0,1)' for every parameter; default: "
+               "the datasets'"),
+           context);
     command->add_option("--max-evaluations", arguments->max_evaluations, "Budget; default: the server's")
         ->check(CLI::PositiveNumber);
     command->add_option("--seed", arguments->seed, "Seed; without it the server picks one and says which");
@@ -167,8 +170,11 @@ void AddJoint(CLI::App& app, Context& context) {
   const auto ratio = std::make_shared<RatioArguments>();
   CLI::App* command = AddCommand(app, context, "evidence-ratio", "Every estimate of log(Z1/Z2), side by side",
                                  [&context, ratio] { return EvidenceRatio(context, *ratio); });
-  command->add_option("NUMERATOR", ratio->numerator, "PROJECT/MODEL[@VERSION]")->required();
-  command->add_option("DENOMINATOR", ratio->denominator, "PROJECT/MODEL[@VERSION] of the same data")->required();
+  NameOf(Named::kModel, command->add_option("NUMERATOR", ratio->numerator, "PROJECT/MODEL[@VERSION]")->required(),
+         context);
+  NameOf(Named::kModel,
+         command->add_option("DENOMINATOR", ratio->denominator, "PROJECT/MODEL[@VERSION] of the same data")->required(),
+         context);
   command->add_option("--evidence1", ratio->numerator_evidences, "A further estimate of log Z1: 'method=Z,ERR'");
   command->add_option("--evidence2", ratio->denominator_evidences, "A further estimate of log Z2: 'method=Z,ERR'");
 }

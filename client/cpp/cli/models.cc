@@ -1,11 +1,11 @@
-#include <cstdio>
+#include <map>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
-#include "client/cpp/prior_text.h"
+#include "client/cpp/cli/model_details.h"
 #include "client/cpp/readers/text_numbers.h"
+#include "client/cpp/spec_options.h"
 #include "proto/support/family_name.h"
 #include "proto/support/resource_names.h"
 #include "proto/support/status_macros.h"
@@ -17,67 +17,48 @@ struct ModelArguments {
   std::string name, file, alias;
   int64_t version = 0;
   bool remove = false;
+  ModelFilter filter;
+  std::vector<std::string> labels;  // each "key=value"
 };
 
-void PrintModel(const v1::Model& model) {
-  std::printf("%s  latest %lld", TypedName(model.name()).c_str(), static_cast<long long>(model.latest_version()));
-  for (const auto& [alias, version] : model.aliases()) {
-    std::printf("  %s=%lld", alias.c_str(), static_cast<long long>(version));
+// Labels as typed, "survey=desi"; a value may be empty.
+absl::StatusOr<std::map<std::string, std::string>> ParseLabels(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> labels;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Usage(absl::InvalidArgumentError(absl::StrCat("label '", text, "' is not of the form key=value")));
+    }
+    labels[text.substr(0, equals)] = text.substr(equals + 1);
   }
-  for (const auto& [key, value] : model.labels()) std::printf("  %s:%s", key.c_str(), value.c_str());
-  std::printf("\n");
+  return labels;
+}
+
+void PrintModel(const v1::Model& model) {
+  Out("%s  latest %d", TypedName(model.name()), model.latest_version());
+  for (const auto& [alias, version] : model.aliases()) {
+    Out("  %s=%d", alias, version);
+  }
+  for (const auto& [key, value] : model.labels()) Out("  %s:%s", key, value);
+  Out("\n");
 }
 
 void PrintVersion(const v1::ModelVersion& version) {
-  std::printf("%s  %s  %d parameters  %lld bytes  out-of-fold mean log q %.4f\n", TypedName(version.name()).c_str(),
-              FamilyName(version.spec()).c_str(), version.signature().parameters_size(),
-              static_cast<long long>(version.artifact_bytes()), version.training().held_out().out_of_fold_log_prob());
+  Out("%s  %s  %d parameters  %d bytes  out-of-fold mean log q %.4f\n", TypedName(version.name()),
+      FamilyName(version.spec()), version.signature().parameters_size(), version.artifact_bytes(),
+      version.training().held_out().out_of_fold_log_prob());
 }
 
-void PrintDetails(const v1::ModelVersion& version) {
-  PrintVersion(version);
-  for (const v1::Parameter& parameter : version.signature().parameters()) {
-    const std::string prior = PriorToText(parameter.prior());
-    std::printf("  %s%s%s\n", parameter.name().c_str(), prior.empty() ? "" : " ~ ", prior.c_str());
-  }
-  const v1::TrainingSummary& training = version.training();
-  std::printf(
-      "trained on %s at revision %lld: %lld rows (%lld left out), effective size %.0f, %.0f s on %s, %d members\n",
-      TypedName(training.dataset()).c_str(), static_cast<long long>(training.dataset_revision()),
-      static_cast<long long>(training.num_rows()), static_cast<long long>(training.num_rows_dropped()),
-      training.held_out().effective_size(), training.seconds(),
-      training.device().empty() ? "cpu" : training.device().c_str(), training.members_size());
-  for (const v1::Candidate& candidate : training.compared()) {
-    std::printf("  %s %s: held-out log q %.4f (+- %.4f from the best)%s%s\n", candidate.chosen() ? "*" : " ",
-                candidate.spec().ShortDebugString().c_str(), candidate.held_out_log_prob(),
-                candidate.difference_error(), candidate.failure().empty() ? "" : "  ", candidate.failure().c_str());
-  }
-  if (version.signature().marginalised_size() > 0) {
-    std::printf("marginalised over %s\n", absl::StrJoin(version.signature().marginalised(), ", ").c_str());
-  }
-  if (!version.signature().prior_model().empty()) {
-    std::printf("prior: %s\n", TypedName(version.signature().prior_model()).c_str());
-  }
-  if (version.has_log_evidence()) {
-    std::printf("log Z = %g +- %g\n", version.log_evidence().value(), version.log_evidence().error());
-  }
-  std::printf("digest: %s\n", version.artifact_digest().c_str());
-}
-
-void Print(const Context& context, const v1::Model& model) {
-  context.json ? void(std::printf("%s\n", ToJson(model).c_str())) : PrintModel(model);
-}
+void Print(const Context& context, const v1::Model& model) { context.json ? PrintJson(model) : PrintModel(model); }
 
 absl::Status List(const Context& context, const ModelArguments& arguments) {
+  ModelFilter filter = arguments.filter;
+  ABSL_ASSIGN_OR_RETURN(filter.labels, ParseLabels(arguments.labels));
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
-  ABSL_ASSIGN_OR_RETURN(const std::vector<std::string> projects, ProjectsOrAll(client, arguments.name));
-  std::vector<v1::Model> all;
-  for (const std::string& id : projects) {
-    ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Model> listed, client.ListModels(id));
-    all.insert(all.end(), listed.begin(), listed.end());
-  }
+  ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Model> all,
+                        client.ListModels(ListedProject(context, arguments.name), filter));
   if (context.json) {
-    std::printf("%s\n", ListToJson("models", all).c_str());
+    PrintJson(ListToJson("models", all));
   } else {
     for (const v1::Model& model : all) PrintModel(model);
   }
@@ -91,10 +72,11 @@ absl::Status Show(const Context& context, const ModelArguments& arguments) {
   if (context.json) {
     const nlohmann::json both = {{"model", nlohmann::json::parse(ToJson(model))},
                                  {"version", nlohmann::json::parse(ToJson(version.version()))}};
-    std::printf("%s\n", both.dump().c_str());
+    PrintJson(both);
     return absl::OkStatus();
   }
   PrintModel(model);
+  PrintVersion(version.version());
   PrintDetails(version.version());
   PrintTrainingWarnings(version.version());
   return absl::OkStatus();
@@ -104,7 +86,7 @@ absl::Status Versions(const Context& context, const ModelArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const std::vector<v1::ModelVersion> versions, client.ListVersions(arguments.name));
   if (context.json) {
-    std::printf("%s\n", ListToJson("versions", versions).c_str());
+    PrintJson(ListToJson("versions", versions));
   } else {
     for (const v1::ModelVersion& version : versions) PrintVersion(version);
   }
@@ -126,13 +108,30 @@ absl::Status Alias(const Context& context, const ModelArguments& arguments) {
   return absl::OkStatus();
 }
 
+// Adds labels to those of the model; an empty value removes one.
+absl::Status Label(const Context& context, const ModelArguments& arguments) {
+  ABSL_ASSIGN_OR_RETURN(const auto changes, ParseLabels(arguments.labels));
+  ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
+  ABSL_ASSIGN_OR_RETURN(v1::Model model, client.DescribeModel(arguments.name));
+  std::map<std::string, std::string> labels(model.labels().begin(), model.labels().end());
+  for (const auto& [key, value] : changes) {
+    if (value.empty()) {
+      labels.erase(key);
+    } else {
+      labels[key] = value;
+    }
+  }
+  ABSL_ASSIGN_OR_RETURN(model, client.UpdateLabels(arguments.name, labels));
+  Print(context, model);
+  return absl::OkStatus();
+}
+
 absl::Status Export(const Context& context, const ModelArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   std::ostringstream bytes;
   ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion version, client.ExportVersion(arguments.name, bytes));
   ABSL_RETURN_IF_ERROR(WriteFile(arguments.file, bytes.str()));
-  context.json ? void(std::printf("%s\n", ToJson(version).c_str()))
-               : void(std::printf("%s in %s\n", TypedName(version.name()).c_str(), arguments.file.c_str()));
+  context.json ? PrintJson(version) : Out("%s in %s\n", TypedName(version.name()), arguments.file);
   return absl::OkStatus();
 }
 
@@ -140,14 +139,14 @@ absl::Status Import(const Context& context, const ModelArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const std::string artifact, ReadFile(arguments.file));
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const v1::ModelVersion version, client.ImportVersion(arguments.name, artifact));
-  context.json ? void(std::printf("%s\n", ToJson(version).c_str())) : PrintVersion(version);
+  context.json ? PrintJson(version) : PrintVersion(version);
   return absl::OkStatus();
 }
 
 absl::Status Delete(const Context& context, const ModelArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_RETURN_IF_ERROR(client.DeleteVersion(arguments.name));
-  context.json ? void(std::printf("{}\n")) : void(std::printf("%s is deleted\n", arguments.name.c_str()));
+  context.json ? Out("{}\n") : Out("%s is deleted\n", arguments.name);
   return absl::OkStatus();
 }
 
@@ -157,14 +156,20 @@ void AddModels(CLI::App& app, Context& context) {
   CLI::App* noun = app.add_subcommand("models", "Trained densities and their versions");
   noun->require_subcommand(1);
   const auto arguments = std::make_shared<ModelArguments>();
-  AddCommand(*noun, context, "list", "List models", [&context, arguments] {
-    return List(context, *arguments);
-  })->add_option("PROJECT", arguments->name, "Project; default: all");
+  CLI::App* list = AddCommand(*noun, context, "list", "List models, or search them",
+                              [&context, arguments] { return List(context, *arguments); });
+  ProjectToList(list->add_option("PROJECT", arguments->name, kListedProject), context);
+  list->add_option("--parameter", arguments->filter.parameter,
+                   "Only those whose latest version has a parameter of this name");
+  OneOf(FamilyNames(),
+        list->add_option("--family", arguments->filter.family, "Only those whose latest version is of this family"),
+        context);
+  list->add_option("--label", arguments->labels, "Only those with this label, key=value; may be repeated");
   const auto add = [&](const char* verb, const char* description, const char* names,
                        absl::Status (*run)(const Context&, const ModelArguments&)) {
     CLI::App* command =
         AddCommand(*noun, context, verb, description, [&context, arguments, run] { return run(context, *arguments); });
-    command->add_option("MODEL", arguments->name, names)->required();
+    NameOf(Named::kModel, command->add_option("MODEL", arguments->name, names)->required(), context);
     return command;
   };
   add("show", "Show a model and one version", "PROJECT/MODEL[@VERSION]", Show);
@@ -173,6 +178,9 @@ void AddModels(CLI::App& app, Context& context) {
   alias->add_option("ALIAS", arguments->alias, "Starts with a letter")->required();
   alias->add_option("VERSION", arguments->version, "Number, where MODEL does not say it")->check(CLI::PositiveNumber);
   alias->add_flag("--remove", arguments->remove, "Remove the alias");
+  add("label", "Set labels of a model", "PROJECT/MODEL", Label)
+      ->add_option("LABELS", arguments->labels, "key=value; an empty value removes the label")
+      ->required();
   add("export", "Write the artifact of a version, a safetensors file", "PROJECT/MODEL[@VERSION]", Export)
       ->add_option("FILE,--out", arguments->file, "File to write")
       ->required();

@@ -3,15 +3,14 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "client/cpp/cli/cli.h"
-#include "proto/support/status_macros.h"
 
 namespace creamery::cli {
 namespace {
@@ -60,7 +59,7 @@ std::string NumberToText(double value) {
 }
 
 void PrintWarnings(const std::vector<v1::Warning>& warnings) {
-  for (v1::Warning warning : warnings) std::fprintf(stderr, "warning: %s\n", WarningText(warning).c_str());
+  for (v1::Warning warning : warnings) Err("warning: %s\n", WarningText(warning));
 }
 
 void PrintTrainingWarnings(const v1::ModelVersion& version) {
@@ -81,20 +80,18 @@ void PrintTrainingWarnings(const v1::ModelVersion& version) {
 }
 
 void PrintNotes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) std::fprintf(stderr, "%s\n", note.c_str());
+  for (const std::string& note : notes) Err("%s\n", note);
 }
 
-absl::StatusOr<std::vector<std::string>> ProjectsOrAll(const Client& client, const std::string& project) {
-  if (!project.empty()) {
-    const absl::string_view id =
-        absl::StartsWith(project, "projects/") ? absl::string_view(project).substr(9) : project;
-    return std::vector<std::string>{std::string(id)};
-  }
-  ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Project> projects, client.ListProjects());
-  std::vector<std::string> ids;
-  ids.reserve(projects.size());
-  for (const v1::Project& listed : projects) ids.push_back(listed.name().substr(std::string("projects/").size()));
-  return ids;
+void PrintJson(const nlohmann::json& json) {
+  Out("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void PrintJson(const google::protobuf::Message& message) { Out("%s\n", ToJson(message)); }
+
+std::string ListedProject(const Context& context, const std::string& given) {
+  const std::string& project = given.empty() ? context.settings.project() : given;
+  return project.empty() ? "-" : std::string(absl::StripPrefix(project, "projects/"));
 }
 
 std::string TypedName(const std::string& name) {

@@ -51,8 +51,7 @@ void ProgressLine::Show(const v1::Job& job) {
   const std::string details = job.has_progress() && !HasEnded(job.state()) ? Details(progress) : "";
   if (terminal_) {
     // \033[K clears what a longer line left behind.
-    std::fprintf(stderr, "\r%s %3.0f%% %s  %s\033[K", Bar(fraction).c_str(), 100 * fraction, state.c_str(),
-                 details.c_str());
+    Err("\r%s %3.0f%% %s  %s\033[K", Bar(fraction), 100 * fraction, state, details);
     std::fflush(stderr);
     open_ = true;
     return;
@@ -62,18 +61,18 @@ void ProgressLine::Show(const v1::Job& job) {
   if (now == last_plain_ && fraction < last_fraction_ + .05) return;
   last_plain_ = now;
   last_fraction_ = fraction;
-  std::fprintf(stderr, "%s %3.0f%%  %s\n", state.c_str(), 100 * fraction, details.c_str());
+  Err("%s %3.0f%%  %s\n", state, 100 * fraction, details);
 }
 
 void PrintJob(const v1::Job& job) {
-  std::printf("%s  %s", TypedName(job.name()).c_str(), StateName(job.state()).c_str());
-  if (job.has_training()) std::printf("  %s", TypedName(job.training().model()).c_str());
-  if (job.has_statistics()) std::printf("  %s", StatisticName(job.statistics()).c_str());
-  if (job.state() == v1::RUNNING) std::printf("  %.0f%%", 100 * job.progress().fraction());
-  if (!job.model_version().empty()) std::printf("  -> %s", TypedName(job.model_version()).c_str());
-  if (job.state() == v1::FAILED) std::printf("  %s", job.error().message().c_str());
-  if (job.cancel_requested() && !HasEnded(job.state())) std::printf("  (cancel requested)");
-  std::printf("\n");
+  Out("%s  %s", TypedName(job.name()), StateName(job.state()));
+  if (job.has_training()) Out("  %s", TypedName(job.training().model()));
+  if (job.has_statistics()) Out("  %s", StatisticName(job.statistics()));
+  if (job.state() == v1::RUNNING) Out("  %.0f%%", 100 * job.progress().fraction());
+  if (!job.model_version().empty()) Out("  -> %s", TypedName(job.model_version()));
+  if (job.state() == v1::FAILED) Out("  %s", job.error().message());
+  if (job.cancel_requested() && !HasEnded(job.state())) Out("  (cancel requested)");
+  Out("\n");
 }
 
 absl::Status Follow(const Job& job, const Context& context) {
@@ -84,7 +83,7 @@ absl::Status Follow(const Job& job, const Context& context) {
   }
   ABSL_RETURN_IF_ERROR(ended.status());
   if (context.json) {
-    std::printf("%s\n", ToJson(*ended).c_str());
+    PrintJson(*ended);
   } else {
     PrintJob(*ended);
   }

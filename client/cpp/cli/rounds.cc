@@ -47,12 +47,10 @@ absl::Status WriteNext(const RoundArguments& arguments, const Response& response
   ABSL_ASSIGN_OR_RETURN(const std::vector<double> theta,
                         ToDoubles("next_theta", response.next_theta(), {-1, static_cast<int64_t>(names.size())}));
   ABSL_RETURN_IF_ERROR(WriteColumns(arguments.next, names, theta));
-  std::fprintf(
-      stderr,
-      "append the log-likelihoods of the %zu points in %s to %s, one per line under a header, and run again with "
-      "%s --seed=%llu\n",
-      theta.size() / names.size(), arguments.next.c_str(), arguments.values.c_str(),
-      TypedName(response.model_version()).c_str(), static_cast<unsigned long long>(response.seed()));
+  Err("append the log-likelihoods of the %d points in %s to %s, one per line under a header, and run again with "
+      "%s --seed=%d\n",
+      theta.size() / names.size(), arguments.next, arguments.values, TypedName(response.model_version()),
+      response.seed());
   return absl::OkStatus();
 }
 
@@ -82,16 +80,16 @@ absl::Status Evidence(const Context& context, const RoundArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
   ABSL_ASSIGN_OR_RETURN(v1::EvidenceResponse response, model.Evidence(std::move(request)));
-  for (const int warning : response.warnings()) PrintWarnings({static_cast<v1::Warning>(warning)});
+  PrintCare(response);
   if (rounds) ABSL_RETURN_IF_ERROR(WriteNext(arguments, response));
   response.clear_next_theta();
   if (context.json) {
-    std::printf("%s\n", ToJson(response).c_str());
+    PrintJson(response);
   } else if (response.has_log_z()) {
-    std::printf("log Z = %.4f +- %.4f  (%s, %s)\n  effective size %.0f, efficiency %.3f, k-hat %.2f\n",
-                response.log_z().value(), response.log_z().error(), TypedName(response.model_version()).c_str(),
-                rounds ? "importance sampling" : "learnt harmonic mean", response.effective_size(),
-                response.efficiency(), response.k_hat());
+    Out("log Z = %.4f +- %.4f  (%s, %s)\n  effective size %.0f, efficiency %.3f, k-hat %.2f\n",
+        response.log_z().value(), response.log_z().error(), TypedName(response.model_version()),
+        rounds ? "importance sampling" : "learnt harmonic mean", response.effective_size(), response.efficiency(),
+        response.k_hat());
   }
   return absl::OkStatus();
 }
@@ -109,20 +107,20 @@ absl::Status Reweight(const Context& context, const RoundArguments& arguments) {
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const Model model, client.GetModel(arguments.model));
   ABSL_ASSIGN_OR_RETURN(v1::ReweightResponse response, model.Reweight(std::move(request)));
-  for (const int warning : response.warnings()) PrintWarnings({static_cast<v1::Warning>(warning)});
+  PrintCare(response);
   ABSL_RETURN_IF_ERROR(WriteNext(arguments, response));
   ABSL_ASSIGN_OR_RETURN(const std::vector<double> log_weight, ToDoubles("log_weight", response.log_weight(), {-1}));
   if (!arguments.out.empty()) ABSL_RETURN_IF_ERROR(WriteColumns(arguments.out, {"log_weight"}, log_weight));
   response.clear_next_theta();
   response.clear_log_weight();
   if (context.json) {
-    std::printf("%s\n", ToJson(response).c_str());
+    PrintJson(response);
   } else {
-    std::printf("%zu points, effective size %.0f, k-hat %.2f  (%s)\n", log_weight.size(), response.effective_size(),
-                response.k_hat(), TypedName(response.model_version()).c_str());
+    Out("%d points, effective size %.0f, k-hat %.2f  (%s)\n", log_weight.size(), response.effective_size(),
+        response.k_hat(), TypedName(response.model_version()));
     if (response.has_log_evidence_ratio()) {
-      std::printf("log(Z_new / Z) = %.4f +- %.4f\n", response.log_evidence_ratio().value(),
-                  response.log_evidence_ratio().error());
+      Out("log(Z_new / Z) = %.4f +- %.4f\n", response.log_evidence_ratio().value(),
+          response.log_evidence_ratio().error());
     }
   }
   return absl::OkStatus();
@@ -136,9 +134,14 @@ void AddRounds(CLI::App& app, Context& context) {
                        absl::Status (*run)(const Context&, const RoundArguments&)) {
     CLI::App* command =
         AddCommand(app, context, verb, description, [&context, arguments, run] { return run(context, *arguments); });
-    command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION] of all sampled parameters")->required();
-    command->add_option("--prior", arguments->priors,
-                        "A model of the prior, or 'a~uniform(0,1)' for every parameter; default: the dataset's");
+    NameOf(
+        Named::kModel,
+        command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION] of all sampled parameters")->required(),
+        context);
+    NameOf(Named::kModel,
+           command->add_option("--prior", arguments->priors,
+                               "A model of the prior, or 'a~uniform(0,1)' for every parameter; default: the dataset's"),
+           context);
     command->add_option("--values", arguments->values, "Log-likelihoods of all points so far; need not exist at first");
     command->add_option("--next", arguments->next, "Write the points of the next round to FILE.npy or FILE.csv");
     command->add_option("--target", arguments->target, "Effective size to reach; default: the server's")

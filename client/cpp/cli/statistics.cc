@@ -26,18 +26,18 @@ absl::StatusOr<StatisticOptions> ParseOptions(const StatisticArguments& argument
 template <typename Response>
 void Print(const Context& context, const char* symbol, const char* unit, const v1::Estimate& estimate,
            const Response& response) {
-  for (int warning : response.warnings()) PrintWarnings({static_cast<v1::Warning>(warning)});
+  PrintCare(response);
   if (context.json) {
-    std::printf("%s\n", ToJson(response).c_str());
+    PrintJson(response);
     return;
   }
-  std::printf("%s = %.4f +- %.4f%s  (%s, seed %llu)\n", symbol, estimate.value(), estimate.error(), unit,
-              TypedName(response.model_version()).c_str(), static_cast<unsigned long long>(response.seed()));
-  std::printf("  error: Monte Carlo %.4f, chain %.4f, approximation %.4f, members %.4f; effective size %.0f\n",
-              estimate.monte_carlo_error(), estimate.chain_error(), estimate.approximation_error(),
-              estimate.member_error(), estimate.effective_size());
+  Out("%s = %.4f +- %.4f%s  (%s, seed %d)\n", symbol, estimate.value(), estimate.error(), unit,
+      TypedName(response.model_version()), response.seed());
+  Out("  error: Monte Carlo %.4f, chain %.4f, approximation %.4f, members %.4f; effective size %.0f\n",
+      estimate.monte_carlo_error(), estimate.chain_error(), estimate.approximation_error(), estimate.member_error(),
+      estimate.effective_size());
   if (!response.prior_model_version().empty()) {
-    std::printf("  prior: %s\n", TypedName(response.prior_model_version()).c_str());
+    Out("  prior: %s\n", TypedName(response.prior_model_version()));
   }
 }
 
@@ -79,9 +79,12 @@ void AddStatistics(CLI::App& app, Context& context) {
                        absl::Status (*run)(const Context&, const StatisticArguments&)) {
     CLI::App* command =
         AddCommand(app, context, verb, description, [&context, arguments, run] { return run(context, *arguments); });
-    command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION]")->required();
-    command->add_option("--prior", arguments->priors,
-                        "A model of the prior, or 'a~uniform(0,1)' for every parameter; default: the dataset's");
+    NameOf(Named::kModel, command->add_option("MODEL", arguments->model, "PROJECT/MODEL[@VERSION]")->required(),
+           context);
+    NameOf(Named::kModel,
+           command->add_option("--prior", arguments->priors,
+                               "A model of the prior, or 'a~uniform(0,1)' for every parameter; default: the dataset's"),
+           context);
     command->add_option("--samples", arguments->num_samples, "Draws from the density; default: the server's")
         ->check(CLI::PositiveNumber);
     command->add_option("--seed", arguments->seed, "Seed; without it the server picks one and says which");

@@ -1,8 +1,9 @@
-#include <cstdio>
+#include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
+#include "client/cpp/cli/spec_help.h"
 #include "client/cpp/spec_options.h"
 #include "proto/support/status_macros.h"
 
@@ -29,11 +30,11 @@ absl::Status Train(const Context& context, const TrainArguments& arguments) {
   options.prior_model = arguments.prior;
   ABSL_ASSIGN_OR_RETURN(const Job job, client.Train(options));
   if (arguments.watch) {
-    std::fprintf(stderr, "job %s; it goes on if this command ends\n", TypedName(job.name()).c_str());
+    Err("job %s; it goes on if this command ends\n", TypedName(job.name()));
     return Follow(job, context);
   }
   ABSL_ASSIGN_OR_RETURN(const v1::Job created, job.Get());
-  context.json ? void(std::printf("%s\n", ToJson(created).c_str())) : PrintJob(created);
+  context.json ? PrintJson(created) : PrintJob(created);
   return absl::OkStatus();
 }
 
@@ -51,13 +52,13 @@ absl::Status TrainArray(const Context& context, const ArrayArguments& arguments)
   }
   ABSL_ASSIGN_OR_RETURN(const Client client, context.Connect());
   ABSL_ASSIGN_OR_RETURN(const JobArrayHandle made, client.TrainArray(trainings));
-  std::fprintf(stderr, "array %s of %zu jobs\n", made.array.c_str(), made.jobs.size());
+  Err("array %s of %d jobs\n", made.array, made.jobs.size());
   if (arguments.watch) {
     for (const Job& job : made.jobs) ABSL_RETURN_IF_ERROR(job.Wait().status());
   }
   ABSL_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, client.ListJobs(arguments.project, made.array));
   if (context.json) {
-    std::printf("%s\n", ListToJson("jobs", jobs).c_str());
+    PrintJson(ListToJson("jobs", jobs));
   } else {
     for (const v1::Job& job : jobs) PrintJob(job);
   }
@@ -66,13 +67,19 @@ absl::Status TrainArray(const Context& context, const ArrayArguments& arguments)
   return absl::OkStatus();
 }
 
-std::string Footer() {
-  std::string text;
-  for (const std::string& family : FamilyNames()) {
-    absl::StrAppend(&text, "\n--set for --family=", family, ":\n  ", absl::StrJoin(SpecOptionNames(family), "\n  "),
-                    "\n");
-  }
-  return text;
+// "transforms=", …: of every family, for completion.
+std::vector<std::string> SettingWords() {
+  std::vector<std::string> words;
+  const auto add = [&words](const std::vector<SpecOption>& options) {
+    for (const SpecOption& option : options) {
+      const std::string word = absl::StrCat(option.name.substr(0, option.name.find("PARAMETER")),
+                                            absl::StrContains(option.name, "PARAMETER") ? "" : "=");
+      if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+    }
+  };
+  for (const std::string& family : FamilyNames()) add(FamilyOptions(family));
+  add(CommonOptions());
+  return words;
 }
 
 }  // namespace
@@ -81,31 +88,40 @@ void AddTrain(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<TrainArguments>();
   CLI::App* train = AddCommand(app, context, "train", "Train the next version of a model",
                                [&context, arguments] { return Train(context, *arguments); });
-  train->add_option("MODEL", arguments->model, "PROJECT/MODEL that receives the version")->required();
-  train->add_option("--dataset", arguments->dataset, "PROJECT/NAME of the samples")->required();
-  train->add_option("--family", arguments->family, "Family of the density")
-      ->check(CLI::IsMember(FamilyNames()))
-      ->capture_default_str();
+  NameOf(Named::kModel,
+         train->add_option("MODEL", arguments->model, "PROJECT/MODEL that receives the version")->required(), context);
+  NameOf(Named::kDataset, train->add_option("--dataset", arguments->dataset, "PROJECT/NAME of the samples")->required(),
+         context);
+  CLI::Option* family = train->add_option("--family", arguments->family, "Family of the density: one of those below");
+  OneOf(FamilyNames(), family, context)->capture_default_str();
   train->add_option("--parameters", arguments->parameters, "Parameters to keep, in order; default: all")
       ->delimiter(',');
-  train->add_option("--prior", arguments->prior,
-                    "Model of the prior that statistics of the version take; default: the dataset's priors");
-  train->add_option("--set", arguments->settings, "Options of the family and of the training, name=value; see below");
+  NameOf(Named::kModel,
+         train->add_option("--prior", arguments->prior,
+                           "Model of the prior that statistics of the version take; default: the dataset's priors"),
+         context);
+  CLI::Option* set = train->add_option("--set", arguments->settings,
+                                       "Options of the family and of the training, "
+                                       "name=value; see below");
+  context.candidates[set].words = SettingWords();
   train->add_flag("--watch", arguments->watch, "Follow the job to its end; the exit code tells how it ended");
-  train->footer(Footer());
+  train->footer([arguments, family] { return "\n" + SpecHelp(family->count() > 0 ? arguments->family : ""); });
 
   const auto array = std::make_shared<ArrayArguments>();
   CLI::App* many =
       AddCommand(app, context, "train-array", "Train a collection, one model for each dataset, as one array",
                  [&context, array] { return TrainArray(context, *array); });
-  many->add_option("PROJECT", array->project, "Project of the models, which are called as their datasets")->required();
-  many->add_option("--datasets", array->datasets, "PROJECT/NAME of each object's samples")->required();
+  ProjectToList(many->add_option("PROJECT", array->project, "Project of the models, which are called as their datasets")
+                    ->required(),
+                context);
+  NameOf(Named::kDataset,
+         many->add_option("--datasets", array->datasets, "PROJECT/NAME of each object's samples")->required(), context);
   many->add_option("--prefix", array->prefix, "Put before the datasets' names to make the models'");
-  many->add_option("--family", array->family, "Family of the densities")
-      ->check(CLI::IsMember(FamilyNames()))
-      ->capture_default_str();
+  CLI::Option* families = many->add_option("--family", array->family, "Family of the densities, as of 'train'");
+  OneOf(FamilyNames(), families, context)->capture_default_str();
   many->add_option("--parameters", array->parameters, "Parameters to keep, in order; default: all")->delimiter(',');
-  many->add_option("--prior", array->prior, "Model of the prior; default: the datasets' priors");
+  NameOf(Named::kModel, many->add_option("--prior", array->prior, "Model of the prior; default: the datasets' priors"),
+         context);
   many->add_option("--set", array->settings, "Options of the family and of the training, as of 'train'");
   many->add_flag("--watch", array->watch, "Wait for all of them; the exit code tells whether all succeeded");
 }

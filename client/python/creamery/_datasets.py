@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from creamery import _arguments, _arrays, _chains, _names, _priors, _samples, _warnings
 from creamery._errors import CreameryError, InvalidArgumentError
 from creamery._estimate import Estimate
+from creamery._text import printable_repr
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, dataset_service_pb2
 
@@ -100,6 +101,7 @@ class Dataset:
         """Analytic priors by parameter, where declared."""
         return {each.name: _priors.from_proto(each.prior) for each in self.proto.parameters if each.HasField("prior")}
 
+    @printable_repr
     def __repr__(self) -> str:
         outside = f", {self.num_rows_outside} of them outside the bounds" if self.num_rows_outside else ""
         return f"<Dataset {_names.short(self.name)}: {self.num_rows} rows of {', '.join(self.names)}{outside}; {self.kind}>"

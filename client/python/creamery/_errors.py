@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional, Type
 
 import grpc
 
+from creamery._text import printable
+
 
 class CreameryError(Exception):
     """Base of everything this package raises on purpose.
@@ -18,7 +20,7 @@ class CreameryError(Exception):
     default_code: Optional[grpc.StatusCode] = None
 
     def __init__(self, message: str, code: Optional[grpc.StatusCode] = None) -> None:
-        super().__init__(message)
+        super().__init__(printable(message, keep="\n"))  # what a traceback prints
         self.message = message
         self.code = code if code is not None else self.default_code
 

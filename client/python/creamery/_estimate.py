@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Tuple
 
 from creamery import _names
+from creamery._text import printable_repr
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +46,7 @@ class Estimate:
     def __float__(self) -> float:
         return self.value
 
+    @printable_repr
     def __repr__(self) -> str:
         return f"{format_with_error(self.value, self.error)}{' ' + self.unit if self.unit else ''}"
 
@@ -113,6 +115,7 @@ class EvidenceRatio:
     seed: Optional[int] = None
     model_versions: Tuple[str, ...] = ()
 
+    @printable_repr
     def __repr__(self) -> str:
         lines = [f"log({' / '.join('Z ' + _names.short(name) for name in self.model_versions)})"]
         for each in self.estimates:

@@ -19,6 +19,7 @@ from creamery._errors import (
 )
 from creamery._model import Model
 from creamery._progress import ProgressDisplay
+from creamery._text import printable_repr
 from creamery._transport import Transport
 from creamery.v1 import job_pb2, job_service_pb2
 
@@ -251,6 +252,7 @@ class Job(Generic[Result]):
             return self.kind.replace("_", " ")
         return _names.short(_names.model_of(self._proto.training.model))
 
+    @printable_repr
     def __repr__(self) -> str:
         does = f"trains {self._subject()}" if self.kind == "training" else self._subject()
         return f"<Job {_names.short(self.name)}: {job_pb2.JobState.Name(self._proto.state)}, {does}>"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from creamery import _arrays, _estimate, _names, _samples, _warnings
 from creamery._arrays import FloatArray
 from creamery._estimate import Estimate
+from creamery._text import printable_repr
 from creamery._transport import Transport
 from creamery.v1 import dataset_pb2, job_service_pb2, model_service_pb2
 
@@ -173,6 +174,7 @@ class JointResult:
                 found.setdefault(each.name, each)
         return [found.get(name, dataset_pb2.Parameter(name=name)) for name in self.columns]
 
+    @printable_repr
     def __repr__(self) -> str:
         tension = "undefined" if self.sigma is None else f"{self.sigma:.2f} sigma"
         shown = {

@@ -16,6 +16,7 @@ from creamery._errors import DataLossError, InvalidArgumentError
 from creamery._inference import DensityQuestions
 from creamery._proposal import Proposal
 from creamery._statistics import StatisticsQuestions
+from creamery._text import printable_repr
 from creamery._training import Training
 from creamery._transport import Transport
 from creamery._warnings import CreameryWarning
@@ -263,6 +264,7 @@ class Model(DensityQuestions, StatisticsQuestions):
             partial.unlink(missing_ok=True)
         return path
 
+    @printable_repr
     def __repr__(self) -> str:
         family = self.proto.spec.WhichOneof("family") or "unknown family"
         return f"<Model {_names.short(self.name)}: {family} over {', '.join(self.parameters)}>"

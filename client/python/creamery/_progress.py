@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Type, TypeVar
 
+from creamery._text import printable
+
 if TYPE_CHECKING:
     from creamery._job_array import JobArrayStatus
     from creamery._jobs import JobStatus
@@ -19,7 +21,7 @@ class _Display:
     """A bar or lines on standard error. Nothing at all unless `enabled`."""
 
     def __init__(self, title: str, enabled: bool) -> None:
-        self._title = title
+        self._title = printable(title)
         self._enabled = enabled
         self._bar: Any = None
         self._task: Any = None
@@ -34,8 +36,10 @@ class _Display:
 
         console = Console(stderr=True)
         if console.is_terminal or console.is_jupyter:
-            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, TextColumn("{task.fields[detail]}"), console=console)
+            # Names and stages are text, whatever [brackets] they hold.
+            title = TextColumn("{task.description}", markup=False)
+            detail = TextColumn("{task.fields[detail]}", markup=False)
+            self._bar = Progress(title, BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), detail, console=console)
             self._task = self._bar.add_task(self._title, total=1.0, detail="")
             self._bar.start()
         return self
@@ -43,6 +47,7 @@ class _Display:
     def _show(self, detail: str, done: float, ended: bool) -> None:
         if not self._enabled:
             return
+        detail = printable(detail)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, detail=detail, refresh=ended)
         elif ended or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:

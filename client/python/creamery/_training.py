@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, List, Set, Tuple
 
 from creamery import _specs, _warnings
+from creamery._text import printable_repr
 from creamery.v1 import model_pb2
 
 
@@ -38,6 +39,7 @@ class Comparison(List[Candidate]):
                   4.9980   0.033 ± 0.004     MAF(transforms=6, hidden_units=[50, 50])
     """
 
+    @printable_repr
     def __repr__(self) -> str:
         if not self:
             return "nothing was compared"
@@ -95,6 +97,7 @@ class Training:
             raise AttributeError(name)
         return getattr(self.proto, name)
 
+    @printable_repr
     def __repr__(self) -> str:
         return f"<Training by {self.proto.job}: {self.proto.num_rows} rows, {len(self.proto.members)} members>"
 

@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Iterable, Mapping, Optional, Tuple
 
+from creamery._text import printable
 from creamery.v1 import warning_pb2
 
 _TEXTS = {
@@ -50,7 +51,7 @@ class CreameryWarning(UserWarning):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(printable(message, keep="\n"))
         self.kind = kind
 
 

@@ -240,5 +240,33 @@ TEST_F(ModelServiceTest, LabelsAreReplacedAndLimited) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("65 labels")));
 }
 
+TEST_F(ModelServiceTest, ListsAreSearchedOverOneProjectOrAll) {
+  ASSERT_THAT(CreateProject("desi"), IsOk());
+  ASSERT_THAT(Import(kModel, TestArtifact()), IsOk());
+  ASSERT_THAT(Import("projects/desi/models/bao", TestArtifact()), IsOk());
+  const auto list = [&](const std::string& parent, const std::string& parameter, const std::string& family,
+                        absl::Status* status = nullptr) {
+    grpc::ClientContext context;
+    v1::ListModelsRequest request;
+    request.set_parent(parent);
+    request.set_parameter(parameter);
+    request.set_family(family);
+    v1::ListModelsResponse response;
+    const absl::Status answer = FromGrpc(models_->ListModels(&context, request, &response));
+    if (status != nullptr) *status = answer;
+    return response.models_size();
+  };
+  EXPECT_EQ(list("projects/-", "", ""), 2);
+  EXPECT_EQ(list("projects/desi", "w0", "maf"), 1);
+  EXPECT_EQ(list("projects/-", "w0", ""), 2);
+  EXPECT_EQ(list("projects/-", "sigma8", ""), 0);
+  EXPECT_EQ(list("projects/-", "", "nsf"), 0);
+  absl::Status status;
+  list("projects/-", "", "gan", &status);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the families are maf, nsf")));
+  list("projects/--", "", "", &status);
+  EXPECT_THAT(status, HasCode(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace creamery
