@@ -88,10 +88,8 @@ void Print(const Context& context, const v1::Dataset& dataset) {
 void WarnOfRowsOutside(const v1::Dataset& dataset, int64_t before, int64_t rows) {
   const int64_t outside = dataset.num_rows_outside() - before;
   if (outside <= 0) return;
-  std::fprintf(stderr,
-               "warning: %lld of %lld rows lie on or outside the declared bounds of a parameter: trainings leave them "
-               "out\n",
-               static_cast<long long>(outside), static_cast<long long>(rows));
+  Err("warning: %d of %d rows lie on or outside the declared bounds of a parameter: trainings leave them out\n",
+      outside, rows);
 }
 
 absl::Status Upload(const Context& context, const FileArguments& arguments) {
@@ -187,7 +185,7 @@ void AddDatasets(CLI::App& app, Context& context) {
   AddFileOptions(*upload, context, *arguments);
   upload->add_option("--prior", arguments->priors,
                      "Analytic priors: 'a~uniform(0,1)', 'b~normal(0,1)', 'c~loguniform(.1,10)'");
-  upload->add_option("--log-evidence", arguments->log_evidence, 
+  upload->add_option("--log-evidence", arguments->log_evidence,
                      "Z,ERR: natural log-evidence and its standard error; default: what a nested-sampling run states");
   OneOf({"independent", "mcmc", "nested"},
         upload->add_option("--kind", arguments->kind, "What the rows are; default: what the format says"), context);

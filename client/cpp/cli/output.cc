@@ -75,7 +75,7 @@ void PrintTrainingWarnings(const v1::ModelVersion& version) {
       numbers =
           absl::StrFormat(" (%.2f +- %.2f nats)", training.held_out().misfit(), training.held_out().misfit_error());
     }
-    std::fprintf(stderr, "warning: %s%s\n", WarningText(warning).c_str(), numbers.c_str());
+    Err("warning: %s%s\n", WarningText(warning), numbers);
   }
 }
 
