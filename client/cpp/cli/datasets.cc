@@ -45,7 +45,16 @@ absl::StatusOr<Samples> ReadSamples(const FileArguments& arguments) {
   }
   ABSL_ASSIGN_OR_RETURN(Table table, ReadTable(arguments.file));
   PrintNotes(table.notes);
-  return SelectSamples(std::move(table), selection);
+  std::vector<std::string> notes;
+  ABSL_ASSIGN_OR_RETURN(Samples samples, SelectSamples(std::move(table), selection));
+  for (const v1::Parameter& parameter : samples.schema.parameters()) {
+    for (const char* field : {"weight", "weights", "chain", "log_likelihood", "log_likelihood_birth"}) {
+      if (parameter.name() != field) continue;
+      notes.push_back(absl::StrCat("column '", field, "' is read as a parameter unless an option says what it is"));
+    }
+  }
+  PrintNotes(notes);
+  return samples;
 }
 
 void PrintDataset(const v1::Dataset& dataset) {

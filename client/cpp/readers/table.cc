@@ -19,8 +19,6 @@ constexpr absl::string_view kUnreadable[] = {".bz2",     ".gz",  ".xz",     ".zi
                                              ".parquet", ".pkl", ".pickle", ".fits", ".feather"};
 // Of MultiNest: tables of other layouts than rows of parameters.
 constexpr absl::string_view kTables[] = {"ev.dat", "stats.dat", "post_equal_weights.dat", "post_separate.dat"};
-// Names that people give to columns that are no parameters.
-constexpr absl::string_view kFields[] = {"weight", "weights", "chain", "log_likelihood", "log_likelihood_birth"};
 
 std::string NamesOf(const Table& table) {
   return absl::StrJoin(table.columns, ", ",
@@ -91,16 +89,7 @@ absl::StatusOr<Table> ReadRows(const std::string& path) {
         absl::StrCat(path, " is a table of MultiNest's own, expected its root: '", root, "'"));
   }
   ABSL_ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> rows, OpenRows(path));
-  ABSL_ASSIGN_OR_RETURN(Table table, ReadAll(*rows));
-  for (const TableColumn& column : table.columns) {
-    for (const absl::string_view field : kFields) {
-      if (column.name == field) {
-        table.notes.push_back(
-            absl::StrCat("column '", field, "' is read as a parameter unless an option says what it is"));
-      }
-    }
-  }
-  return table;
+  return ReadAll(*rows);
 }
 
 // Names the sampled parameters that are left away: those of the table, and those that its own schema had left away.

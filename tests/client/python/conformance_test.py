@@ -77,5 +77,5 @@ def test_files_are_read_as_the_case_says(path, tmp_path):
     assert list(chains.derived) == expected.get("derived", [])
     assert {name: list(pair) for name, pair in chains.bounds.items()} == expected.get("bounds", {})
     assert chains.priors == {name: _prior(each) for name, each in expected.get("priors", {}).items()}
-    for text in case.get("notes", []):
+    for text in case.get("notes", []) + case.get("notes_python", []):
         assert any(text in note for note in chains.notes), chains.notes
