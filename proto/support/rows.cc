@@ -116,8 +116,8 @@ absl::Status CheckLogLikelihood(absl::string_view what, const std::vector<double
 // Parameters that were left away: names as parameters have them, none of them there.
 absl::Status CheckMarginalised(const v1::Dataset& schema, const std::set<std::string>& parameters) {
   if (schema.marginalised_size() > kMaxMarginalised) {
-    return absl::InvalidArgumentError(absl::StrCat("marginalised has ", schema.marginalised_size(),
-                                                   " names, expected at most ", kMaxMarginalised));
+    return absl::InvalidArgumentError(
+        absl::StrCat("marginalised has ", schema.marginalised_size(), " names, expected at most ", kMaxMarginalised));
   }
   std::set<std::string> names;
   for (int i = 0; i < schema.marginalised_size(); ++i) {

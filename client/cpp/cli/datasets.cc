@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cpp/cli/cli.h"
 #include "client/cpp/prior_text.h"
 #include "client/cpp/readers/table.h"
