@@ -48,4 +48,12 @@ if (PROTO_ROOT / "creamery" / "v1").is_dir():
 elif not (GENERATED / "array_pb2.py").is_file():
     raise RuntimeError(f"neither {PROTO_ROOT} nor generated files in {GENERATED}: build from a checkout or an sdist")
 
-setup(install_requires=["grpcio>=1.51", protobuf_requirement(), "numpy>=1.21", "rich>=12", "tomli>=1.1; python_version < '3.11'"])
+setup(
+    install_requires=[
+        "grpcio>=1.51",
+        protobuf_requirement(),
+        "numpy>=1.21",
+        "rich>=12",
+        "tomli>=1.1; python_version < '3.11'",
+    ]
+)

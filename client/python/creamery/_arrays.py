@@ -124,9 +124,7 @@ def _of_objects(what: str, array: NDArray[Any]) -> NDArray[Any]:
     for i, each in enumerate(flat):
         if not (_arguments.is_real(each) or isinstance(each, (bool, np.bool_))):
             at = "" if array.ndim == 0 else f" at {tuple(int(k) for k in np.unravel_index(i, array.shape))}"
-            raise InvalidArgumentError(
-                f"{what} is not an array of numbers: it has {_arguments.shown(each)}{at}"
-            )
+            raise InvalidArgumentError(f"{what} is not an array of numbers: it has {_arguments.shown(each)}{at}")
     try:
         converted = np.array([float(each) for each in flat], dtype=np.float64)
     except (OverflowError, ValueError) as error:

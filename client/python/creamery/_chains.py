@@ -228,7 +228,7 @@ class Chains:
         return _convergence.of(self)
 
     def r_hat(self) -> Dict[str, float]:
-        """Split, rank-normalised R-hat by parameter (Vehtari et al. 2021, arXiv:1903.08008); above 1.01 is not converged.
+        """Split, rank-normalised R-hat by parameter (Vehtari et al. 2021, arXiv:1903.08008); converged: below 1.01.
 
         Raises:
             InvalidArgumentError: nested sampling, or fewer than 8 rows.

@@ -106,11 +106,13 @@ class FitReport:
         found: List[Tuple[float, str]] = []
         for each in self.quantiles:
             side = "above" if each.difference > 0 else "below"
-            text = f"{each.parameter}: the {100 * each.probability:g} % quantile is {abs(each.difference):.3g} {side}"
+            quantile = f"{100 * each.probability:g} % quantile"
+            text = f"{each.parameter}: the {quantile} is {abs(each.difference):.3g} {side}"
             found.append((each.sigma, text))
         for pair in self.correlations:
             side = "above" if pair.difference > 0 else "below"
-            text = f"{' and '.join(pair.parameters)}: their correlation is {abs(pair.difference):.2g} {side} {pair.chain:.2g}"
+            both = " and ".join(pair.parameters)
+            text = f"{both}: their correlation is {abs(pair.difference):.2g} {side} {pair.chain:.2g}"
             found.append((pair.sigma, text))
         found.append((self.c2st.sigma, f"a classifier tells rows from draws with accuracy {self.c2st.accuracy:.3f}"))
         lines = [(abs(sigma), f"{text} ({abs(sigma):.1f} errors)") for sigma, text in found]
@@ -219,7 +221,9 @@ def report(
     )
 
 
-def _quantiles(name: str, column: FloatArray, weights: FloatArray, size: float, drawn: FloatArray) -> List[QuantileDifference]:
+def _quantiles(
+    name: str, column: FloatArray, weights: FloatArray, size: float, drawn: FloatArray
+) -> List[QuantileDifference]:
     found = []
     for p in PROBABILITIES:
         value, error = _quantile(column, weights, p, size)
@@ -263,7 +267,9 @@ def _correlation(
     chain = _weighted_correlation(ranked[:, i], ranked[:, j], weights)
     model = _weighted_correlation(ranked_draws[:, i], ranked_draws[:, j], np.ones(len(ranked_draws)))
     # Variance of a rank correlation near that of a plain one (Bonett & Wright 2000).
-    spread = [(1 - r**2) * math.sqrt((1 + r**2 / 2) / max(n - 3, 1.0)) for r, n in ((chain, size), (model, len(ranked_draws)))]
+    spread = [
+        (1 - r**2) * math.sqrt((1 + r**2 / 2) / max(n - 3, 1.0)) for r, n in ((chain, size), (model, len(ranked_draws)))
+    ]
     return CorrelationDifference((names[i], names[j]), chain, model - chain, math.hypot(*spread))
 
 

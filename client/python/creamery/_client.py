@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, Type, Union, overload
 
-from creamery import _answers, _arguments, _config, _datasets, _job_array, _names, _statistics, _transport
+from creamery import _answers, _arguments, _config, _datasets, _job_array, _names, _schema, _statistics, _transport
 from creamery._arrays import FloatArray
 from creamery._errors import InvalidArgumentError
 from creamery._estimate import Estimate, EvidenceRatio
@@ -327,7 +327,7 @@ class Client:
         }.items():
             for method, value in _arguments.mapping(what, {} if given is None else given).items():
                 added = getattr(request, what).add(method=method)
-                pair = _datasets.log_evidence_pair(f"{what}[{method!r}]", value)
+                pair = _schema.log_evidence_pair(f"{what}[{method!r}]", value)
                 added.log_evidence.value, added.log_evidence.error = pair
         if _arguments.flag("as_job", as_job):
             return _statistics.submit(self._transport, sides[0], job_pb2.StatisticsJob(evidence_ratio=request))

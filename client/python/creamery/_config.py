@@ -65,7 +65,9 @@ def read() -> Dict[str, str]:
     return {key: _arguments.text(f"{key} in {file}", values[key]) for key in _KEYS if key in values}
 
 
-def settings(server: Any = None, token: Any = None, token_file: Any = None, tls_ca: Any = None, project: Any = None) -> Settings:
+def settings(
+    server: Any = None, token: Any = None, token_file: Any = None, tls_ca: Any = None, project: Any = None
+) -> Settings:
     """What holds: an argument, else the environment, else the file, else the default.
 
     Token and certificates of the file belong to the server of the file: no other server gets them.

@@ -153,7 +153,9 @@ def effective_size(chains: List[FloatArray]) -> float:
     length = min(len(each) for each in chains)
     if length < 4:
         return float(total)
-    covariances = np.average([_autocovariance(each)[:length] for each in chains], axis=0, weights=[len(c) for c in chains])
+    covariances = np.average(
+        [_autocovariance(each)[:length] for each in chains], axis=0, weights=[len(c) for c in chains]
+    )
     within = covariances[0]
     means = np.array([each.mean() for each in chains])
     between = float(means.var(ddof=1)) if len(chains) > 1 else 0.0

@@ -141,7 +141,9 @@ class DensityCalls(ModelBase):
             u, found = _arrays.table(u, self.parameters, "u")
             if found is None or found != self.parameters:
                 found = found or []
-                raise InvalidArgumentError(f"u has the columns {', '.join(found)}, expected {', '.join(self.parameters)}")
+                raise InvalidArgumentError(
+                    f"u has the columns {', '.join(found)}, expected {', '.join(self.parameters)}"
+                )
         return Points.of("u", u)
 
     def _ask_again(self, key: Key, point: Any) -> Optional[Sequence[Any]]:

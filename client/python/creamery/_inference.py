@@ -263,7 +263,10 @@ class DensityQuestions(DensityCalls):
         key = ("prior_transform", prior_fraction, precision)
         answers = self._ask_again(key, u) if x is None else None
         if answers is None:
-            options = {"prior_fraction": _arguments.number("prior_fraction", prior_fraction), "precision": precision_code(precision)}
+            options = {
+                "prior_fraction": _arguments.number("prior_fraction", prior_fraction),
+                "precision": precision_code(precision),
+            }
             asked = Asked("PriorTransform", inference_service_pb2.PriorTransformRequest, "u", ("theta",), options)
             answers = self._ask(key, asked, self._hypercube(u), x)
         theta: FloatArray = answers[0]

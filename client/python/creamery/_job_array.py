@@ -120,9 +120,7 @@ class JobArray(Generic[Result]):
         patience = _arguments.number("patience", patience)
         return self._watch(timeout, interval, patience)
 
-    def _watch(
-        self, timeout: Optional[float], interval: Optional[float], patience: float
-    ) -> Iterator[JobArrayStatus]:
+    def _watch(self, timeout: Optional[float], interval: Optional[float], patience: float) -> Iterator[JobArrayStatus]:
         start = heard = time.monotonic()
         last: Optional[Tuple[Any, ...]] = None
         while True:

@@ -116,7 +116,8 @@ class Models:
         """
         request = _arguments.message(
             model_service_pb2.SetAliasRequest,
-            name=_names.model(name, self._transport.project), alias=alias,
+            name=_names.model(name, self._transport.project),
+            alias=alias,
             version=version,
             expected_version=expected_version,
         )
@@ -151,7 +152,9 @@ class Models:
         Example:
             >>> client.models.delete_version("planck/cosmo@1")
         """
-        self._transport.call("DeleteVersion", model_service_pb2.DeleteVersionRequest(name=_names.version(name, self._transport.project)))
+        self._transport.call(
+            "DeleteVersion", model_service_pb2.DeleteVersionRequest(name=_names.version(name, self._transport.project))
+        )
 
     def export(self, name: str, path: Union[str, Path]) -> Path:
         """Writes the artifact of a version to a file; see `Model.export`.

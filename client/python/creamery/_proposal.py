@@ -75,7 +75,9 @@ class Proposal:
         Returns:
             (n, d) or (d,) float64, in the model's order.
         """
-        inside = np.clip(self._model._hypercube(u).rows if _arrays.is_table(u) else _arrays.floats("u", u), _INSIDE, 1.0 - _INSIDE)
+        inside = np.clip(
+            self._model._hypercube(u).rows if _arrays.is_table(u) else _arrays.floats("u", u), _INSIDE, 1.0 - _INSIDE
+        )
         theta = self._model.prior_transform(inside, prior_fraction=self.fallback)
         self._fetch(theta.reshape(-1, theta.shape[-1]))
         return theta

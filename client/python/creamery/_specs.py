@@ -113,7 +113,8 @@ class EstimatorSpec:
                 setattr(target, name, _arguments.scalar(name, field, value))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidArgumentError(
-                f"{type(self).__name__} option {name} is {_arguments.shown(value)}, expected {_type_name(field)}: {error}"
+                f"{type(self).__name__} option {name} is {_arguments.shown(value)}, "
+                f"expected {_type_name(field)}: {error}"
             ) from None
 
     @property

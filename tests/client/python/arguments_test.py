@@ -1,13 +1,10 @@
-"""Whatever is given: it is taken for exactly what it is, or refused by an InvalidArgumentError that names the argument."""
+"""What a method is given is taken for exactly what it is, or refused by an error that names the argument."""
 
 import datetime
-import decimal
-import fractions
 
 import creamery
 import numpy as np
 import pytest
-from creamery import InvalidArgumentError, _arguments, _arrays
 
 ROWS = np.arange(6.0).reshape(3, 2)
 
@@ -64,7 +61,9 @@ def things(server):
     """A client, a model, a job and the like, once: a server is asked only by what gets through."""
     with creamery.Client(server.address, timeout=20) as client:
         rows = np.random.default_rng(1).normal([0.3, 0.8], [0.01, 0.02], (200, 2))
-        dataset = client.datasets.upload("wrong/chain", rows, ["omegam", "sigma8"], priors={"omegam": (0, 1), "sigma8": (0, 2)})
+        dataset = client.datasets.upload(
+            "wrong/chain", rows, ["omegam", "sigma8"], priors={"omegam": (0, 1), "sigma8": (0, 2)}
+        )
         job = client.train("wrong/cosmo", dataset, creamery.KDE(seed=1))
         yield {"client": client, "dataset": dataset, "job": job, "model": job.result(timeout=120), "rows": rows}
 
@@ -72,7 +71,10 @@ def things(server):
 def calls(things):
     """Each public method with each of its arguments given wrongly: name -> function of the argument."""
     client, model, job, rows = (things[key] for key in ("client", "model", "job", "rows"))
-    upload, chains = client.datasets.upload, creamery.Chains(rows, ("omegam", "sigma8"), "mcmc", chain=np.zeros(200, int))
+    upload, chains = (
+        client.datasets.upload,
+        creamery.Chains(rows, ("omegam", "sigma8"), "mcmc", chain=np.zeros(200, int)),
+    )
     names, point, log_l = ["omegam", "sigma8"], np.array([0.3, 0.8]), lambda theta: 0.0
     found = {
         "Client.address": lambda v: creamery.Client(v).close() if v is not None else None,
@@ -85,9 +87,9 @@ def calls(things):
         "upload.theta": lambda v: upload("wrong/x", v, names),
         "append.theta": lambda v: client.datasets.append("wrong/chain", v, expected_num_rows=5),
         "append.dataset": lambda v: client.datasets.append(v, rows),
-        "append.expected_num_rows": lambda v: client.datasets.append("wrong/chain", rows, expected_num_rows=v)
-        if v is not None
-        else None,
+        "append.expected_num_rows": lambda v: (
+            client.datasets.append("wrong/chain", rows, expected_num_rows=v) if v is not None else None
+        ),
         "download.revision": lambda v: client.datasets.download("wrong/chain", v),
         "download.dataset": client.datasets.download,
         "datasets.get": client.datasets.get,
@@ -95,7 +97,9 @@ def calls(things):
         "datasets.list.parameter": lambda v: client.datasets.list("wrong", parameter=v),
         "datasets.delete": client.datasets.delete,
         "upload_chains.source": lambda v: client.datasets.upload_chains("wrong/x", v),
-        "upload_chains.parameters": lambda v: client.datasets.upload_chains("wrong/x", chains, v) if v is not None else None,
+        "upload_chains.parameters": lambda v: (
+            client.datasets.upload_chains("wrong/x", chains, v) if v is not None else None
+        ),
         "upload_chains.burn_in": lambda v: client.datasets.upload_chains("wrong/x y", chains, burn_in=v),
         "upload_chains.stated_priors": lambda v: client.datasets.upload_chains("wrong/x y", chains, stated_priors=v),
         "upload_chains.priors": lambda v: client.datasets.upload_chains("wrong/x y", chains, priors=v),
@@ -162,8 +166,19 @@ def calls(things):
         "MAF.hidden_units": lambda v: creamery.MAF(hidden_units=v),
         "MAF.parameter_maps": lambda v: creamery.MAF(parameter_maps=v),
     }
-    for key in ("weights", "chain", "log_likelihood", "log_likelihood_birth", "log_evidence", "kind", "priors", "bounds"):
-        found[f"upload.{key}"] = lambda v, key=key: upload("wrong/x y" if v is None else "wrong/x", rows, names, **{key: v})
+    for key in (
+        "weights",
+        "chain",
+        "log_likelihood",
+        "log_likelihood_birth",
+        "log_evidence",
+        "kind",
+        "priors",
+        "bounds",
+    ):
+        found[f"upload.{key}"] = lambda v, key=key: upload(
+            "wrong/x y" if v is None else "wrong/x", rows, names, **{key: v}
+        )
     for key in ("labels", "units", "derived", "marginalised", "description", "request_id"):
         found[f"upload.{key}"] = lambda v, key=key: upload("wrong/x", rows[:2, :0], names, **{key: v})
     for key in ("priors", "bounds"):
@@ -187,7 +202,6 @@ def calls(things):
     for key in ("num_samples", "seed", "prior", "max_evaluations", "samples", "as_job"):
         found[f"joint.{key}"] = lambda v, key=key: client.joint([model], **{key: v})
     return found
-
 
 
 @pytest.mark.server

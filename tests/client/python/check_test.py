@@ -28,8 +28,8 @@ def test_two_sets_of_one_distribution_are_not_told_apart_and_the_errors_say_so()
     for seed in range(300):
         rows, draws = normal(400, seed)[:, 0], normal(4000, 999 + seed)[:, 0]
         pulls += [each.sigma for each in _check._quantiles("a", rows, np.ones(400), 400, draws)]
-    # 300 checks, of some three independent pulls each: mean 0 within 3 / sqrt(900), spread 1 within 3 / sqrt(2 * 900) and
-    # the error's own error at a tail that 10 rows are beyond.
+    # 300 checks, of some three independent pulls each: mean 0 within 3 / sqrt(900), spread 1 within 3 / sqrt(2 * 900)
+    # and the error's own error at a tail that 10 rows are beyond.
     assert abs(np.mean(pulls)) < 0.1 and 0.9 < np.std(pulls) < 1.15
 
 

@@ -21,7 +21,12 @@ def test_without_anything_the_server_is_the_local_one():
 def test_the_file_says_what_nobody_else_says(home):
     home.write_text('server = "hpc:50051"\ntoken_file = "/t"\nproject = "planck"\ntls_ca = "/ca.pem"\n')
     found = _config.settings()
-    assert (found.server, str(found.token_file), str(found.tls_ca), found.project) == ("hpc:50051", "/t", "/ca.pem", "planck")
+    assert (found.server, str(found.token_file), str(found.tls_ca), found.project) == (
+        "hpc:50051",
+        "/t",
+        "/ca.pem",
+        "planck",
+    )
 
 
 def test_the_environment_goes_before_the_file_and_arguments_before_both(home, monkeypatch):
@@ -52,7 +57,9 @@ def test_the_home_of_a_user_is_meant_by_a_tilde(home, monkeypatch):
     assert str(_config.settings().token_file) == "/home/ada/token"
 
 
-@pytest.mark.parametrize("text, said", [("server = hpc", "TOML"), ("server = 5", "server in .* is 5"), ("\xff", "TOML")])
+@pytest.mark.parametrize(
+    "text, said", [("server = hpc", "TOML"), ("server = 5", "server in .* is 5"), ("\xff", "TOML")]
+)
 def test_a_file_that_is_wrong_is_named(home, text, said):
     home.write_text(text, encoding="latin-1")
     with pytest.raises(InvalidArgumentError, match=said):

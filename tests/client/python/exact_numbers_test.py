@@ -96,7 +96,9 @@ def test_chain_ids_are_exact_to_the_last(given):
     assert _arrays.integers("chain", given).tolist() == [BEYOND]
 
 
-@pytest.mark.parametrize("given", [[1e19], [2**63], np.array([2**64 - 1], "u8"), [-1e19], [float("nan")], [1j], [2**70], ["1"]])
+@pytest.mark.parametrize(
+    "given", [[1e19], [2**63], np.array([2**64 - 1], "u8"), [-1e19], [float("nan")], [1j], [2**70], ["1"]]
+)
 def test_chain_ids_beyond_int64_are_refused(given):
     with pytest.raises(InvalidArgumentError, match="chain (has|is)"):
         _arrays.integers("chain", given)
@@ -142,7 +144,9 @@ def test_samples_of_other_packages_are_points(model):
     frame = anesthetic.MCMCSamples(data=swapped, columns=names, labels=["$a$", "$b$"], weights=np.ones(20))
     np.testing.assert_array_equal(model.log_prob(frame), expected)
     assert model.log_prob(frame.iloc[3]) == pytest.approx(expected[3], abs=1e-4)
-    np.testing.assert_array_equal(model.log_prob(model.sample(5, seed=1, as_="getdist")), model.log_prob(model.sample(5, seed=1)))
+    np.testing.assert_array_equal(
+        model.log_prob(model.sample(5, seed=1, as_="getdist")), model.log_prob(model.sample(5, seed=1))
+    )
 
 
 @pytest.mark.server
@@ -158,7 +162,11 @@ def test_an_upload_keeps_every_bit(client):
 def test_births_from_the_prior_may_be_written_as_nan(client):
     log_l = np.arange(4.0)
     client.datasets.upload(
-        "exact/births", ROWS[:2].repeat(2, 0), ["a", "b"], log_likelihood=log_l, log_likelihood_birth=[np.nan, -np.inf, 0, 1]
+        "exact/births",
+        ROWS[:2].repeat(2, 0),
+        ["a", "b"],
+        log_likelihood=log_l,
+        log_likelihood_birth=[np.nan, -np.inf, 0, 1],
     )
     assert client.datasets.download("exact/births")["log_likelihood_birth"].tolist() == [-np.inf, -np.inf, 0, 1]
 
