@@ -43,7 +43,7 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
 // What a server adds to the end of a call that it refused before it began.
 constexpr char kNotBegun[] = "creamery-not-begun";
 // For a server that has never answered: perhaps there is none.
-constexpr absl::Duration kFirstPatience = absl::Seconds(10);
+constexpr absl::Duration kFirstPatience = absl::Seconds(5);
 
 // It changes nothing, or the same once or twice.
 bool IsSafeToRepeat(const google::protobuf::Message& request) {

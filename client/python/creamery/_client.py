@@ -35,7 +35,7 @@ class Client:
         tls_ca: PEM file with the certificates to trust; the connection is encrypted if it is given.
         timeout: longest time for one request, seconds; None for no limit. Uploads, samples and watches have none.
         patience: how long a call is repeated while a server that answered before is away, seconds; one that never
-            answered is given ten at most.
+            answered is given five at most.
 
     Attributes:
         datasets: upload, append, list, get, download, delete.

@@ -39,7 +39,7 @@ _SERVICES = [
 _MAX_MESSAGE_BYTES = 64 << 20
 _IN_FLIGHT = 4
 # For a server that has never answered: perhaps there is none.
-_FIRST_PATIENCE = 10.0
+_FIRST_PATIENCE = 5.0
 # What a server adds to the end of a call that it refused before it began.
 _NOT_BEGUN = "creamery-not-begun"
 # Of methods that are not safe to repeat once they may have begun; creating ones carry a request_id.
