@@ -87,7 +87,7 @@ absl::Status ToStatus(const v1::Error& error) {
 }
 
 void BackOff(int attempt) {
-  absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(2)));
+  absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(.5)));
 }
 
 bool Repetition::Again(const absl::Status& status, const grpc::ClientContext* context,

@@ -97,7 +97,7 @@ class Repetition:
             self._end = now + (patience if self._transport.answered else min(patience, _FIRST_PATIENCE))
         if now >= self._end:
             return False
-        time.sleep(min(2.0, 0.1 * 2.0 ** min(self._attempt, 5)))
+        time.sleep(min(0.5, 0.1 * 2.0 ** min(self._attempt, 5)))
         self._attempt += 1
         return True
 
