@@ -17,7 +17,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
-#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -33,6 +33,7 @@
 #include "server/jobs/worker_service.h"
 #include "server/model_directory.h"
 #include "server/rpc/call.h"
+#include "server/rpc/health.h"
 #include "server/rpc/idle_watch.h"
 #include "server/rpc/intake.h"
 #include "server/rpc/method_limits.h"
@@ -150,6 +151,7 @@ class ServerImpl final : public Server {
   Intake intake_;
   const RpcRuntime rpc_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
+  HealthService health_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<LocalWorkers> workers_;
   std::string worker_token_;
@@ -227,7 +229,6 @@ void ServerImpl::Published(const v1::ModelVersion& version) {
 
 absl::Status ServerImpl::Listen() {
   ABSL_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, MakeCredentials(config_));
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
@@ -238,6 +239,11 @@ absl::Status ServerImpl::Listen() {
     builder.AddListeningPort(absl::StrCat("unix:", config_.socket()), grpc::InsecureServerCredentials());
   }
   for (const std::unique_ptr<grpc::Service>& service : services_) builder.RegisterService(service.get());
+  builder.RegisterService(&health_);
+  // Of what gRPC itself holds: it reads a message of any size to its end before anybody may refuse it.
+  grpc::ResourceQuota quota("server");
+  quota.Resize(static_cast<size_t>(intake_.options().max_request_bytes));
+  builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(config_.max_message_mib() << 20);
   builder.SetMaxSendMessageSize(-1);
   // Only health and reflection use these.
@@ -262,7 +268,7 @@ absl::Status ServerImpl::Listen() {
         absl::StrCat("the socket ", config_.socket(), " cannot be made private: ", std::strerror(errno)));
   }
   address_ = HostAndPort(port);
-  grpc_server_->GetHealthCheckService()->SetServingStatus(true);
+  health_.SetServing(true);
   return config_.port_file().empty() ? absl::OkStatus() : WritePortFile(config_.port_file(), address_);
 }
 
@@ -284,7 +290,7 @@ void ServerImpl::Drain() {
   if (drained_) return;
   drained_ = true;
   if (grpc_server_ != nullptr) {
-    grpc_server_->GetHealthCheckService()->SetServingStatus(false);
+    health_.SetServing(false);
     absl::SleepFor(absl::Seconds(config_.drain_notice_seconds()));
   }
   const absl::Time deadline = absl::Now() + absl::Seconds(config_.drain_seconds());
@@ -295,6 +301,7 @@ void ServerImpl::Drain() {
     if (workers_ != nullptr) workers_->Stop(std::min(kWorkerPatience, deadline - absl::Now()));
   }
   intake_.Close();
+  health_.Close();
   if (board_ != nullptr) board_->CloseSubscriptions();
   streams_.Drain();
   if (intake_.AwaitEmpty(deadline)) return;

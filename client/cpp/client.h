@@ -47,7 +47,7 @@ struct ClientOptions {
   bool insecure = false;
   // Longest time of one unary call, uploads of a chunk and streams excepted.
   absl::Duration timeout = absl::Minutes(10);
-  // How long a call is repeated while a server that answered before is away. One that never answered is given ten
+  // How long a call is repeated while a server that answered before is away. One that never answered is given five
   // seconds at most.
   absl::Duration patience = absl::Minutes(1);
 };

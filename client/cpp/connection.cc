@@ -43,7 +43,7 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
 // What a server adds to the end of a call that it refused before it began.
 constexpr char kNotBegun[] = "creamery-not-begun";
 // For a server that has never answered: perhaps there is none.
-constexpr absl::Duration kFirstPatience = absl::Seconds(10);
+constexpr absl::Duration kFirstPatience = absl::Seconds(5);
 
 // It changes nothing, or the same once or twice.
 bool IsSafeToRepeat(const google::protobuf::Message& request) {
@@ -87,7 +87,7 @@ absl::Status ToStatus(const v1::Error& error) {
 }
 
 void BackOff(int attempt) {
-  absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(2)));
+  absl::SleepFor(std::min(absl::Milliseconds(100) * (1 << std::min(attempt, 5)), absl::Seconds(.5)));
 }
 
 bool Repetition::Again(const absl::Status& status, const grpc::ClientContext* context,

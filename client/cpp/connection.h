@@ -30,7 +30,8 @@ inline constexpr int64_t kChunkBytes = 1 << 20;
 // An error as a message of a stream brings it; OK if there is none.
 absl::Status ToStatus(const v1::Error& error);
 
-// Sleeps between attempt `attempt` (from 0) and the next: .1 s, doubling, at most 2 s.
+// Sleeps between attempt `attempt` (from 0) and the next: .1 s, doubling, at most .5 s: a server that
+// restarts is back within one.
 void BackOff(int attempt);
 
 class Connection;

@@ -108,7 +108,7 @@ def run(bin_dir, restarts, calls, seconds=2.0, log=print):
             with site.client() as client:
                 chain = np.random.default_rng(1).normal(size=(400, 2))
                 client.datasets.upload("restart/chain", chain, names=["a", "b"])
-                flow = creamery.MAF(transforms=2, hidden_units=[16, 16], members=1, max_epochs=5)
+                flow = creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=5)
                 client.train(MODEL, client.datasets.get("restart/chain"), flow).result(timeout=120)
             load.start()
             for i in range(restarts):

@@ -41,7 +41,7 @@ class Client:
         project: the project of names without one: "cosmo" is then "planck/cosmo".
         timeout: longest time for one request, seconds; None for no limit. Uploads, samples and watches have none.
         patience: how long a call is repeated while a server that answered before is away, seconds; one that never
-            answered is given ten at most.
+            answered is given five at most.
 
     Attributes:
         projects: list, get, create.

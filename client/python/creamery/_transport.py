@@ -39,7 +39,7 @@ _SERVICES = [
 _MAX_MESSAGE_BYTES = 64 << 20
 _IN_FLIGHT = 4
 # For a server that has never answered: perhaps there is none.
-_FIRST_PATIENCE = 10.0
+_FIRST_PATIENCE = 5.0
 # What a server adds to the end of a call that it refused before it began.
 _NOT_BEGUN = "creamery-not-begun"
 # Of methods that are not safe to repeat once they may have begun; creating ones carry a request_id.
@@ -97,7 +97,7 @@ class Repetition:
             self._end = now + (patience if self._transport.answered else min(patience, _FIRST_PATIENCE))
         if now >= self._end:
             return False
-        time.sleep(min(2.0, 0.1 * 2.0 ** min(self._attempt, 5)))
+        time.sleep(min(0.5, 0.1 * 2.0 ** min(self._attempt, 5)))
         self._attempt += 1
         return True
 

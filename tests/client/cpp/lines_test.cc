@@ -32,6 +32,7 @@ class LinesTest : public ::testing::Test {
   Client Connect(absl::Duration timeout = absl::Minutes(1)) {
     ClientOptions options;
     options.timeout = timeout;
+    options.patience = absl::Seconds(5);
     return *Client::Connect(server_->address(), options);
   }
   // a ~ N(mean, 1), b ~ N(1, 2), as a new version.

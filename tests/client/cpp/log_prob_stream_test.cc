@@ -44,7 +44,9 @@ class LogProbStreamTest : public ::testing::Test {
     server_ = std::make_unique<ServerProcess>(folder_.path(), listen,
                                               std::vector<std::string>{"--local_workers=0", "--drain_seconds=0.5"});
     ASSERT_NE(server_->address(), "") << "creamery-server did not start";
-    client_ = std::make_unique<Client>(*Client::Connect(server_->address()));
+    ClientOptions options;
+    options.patience = absl::Seconds(5);
+    client_ = std::make_unique<Client>(*Client::Connect(server_->address(), options));
   }
   // Row i is a function of i.
   static std::vector<double> Rows(int64_t n) {

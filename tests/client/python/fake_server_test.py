@@ -46,6 +46,42 @@ def test_unavailable_is_retried_and_other_codes_are_not(serve):
     assert seen == ["projects/planck/models/cosmo"] * 3
 
 
+def test_what_may_have_begun_and_changes_something_is_repeated_only_if_the_server_says_it_did_not_begin(serve):
+    seen = []
+
+    def delete(request, context):
+        seen.append(request.name)
+        if len(seen) == 1:
+            context.set_trailing_metadata((("creamery-not-begun", "1"),))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
+
+    client = serve({"ModelService/DeleteVersion": ("unary_unary", model_service_pb2.DeleteVersionRequest, delete)})
+    with pytest.raises(creamery.UnavailableError):
+        client.models.delete_version("planck/cosmo@3")
+    assert len(seen) == 2
+
+
+def test_a_sample_that_breaks_goes_on_at_the_row_where_it_broke(serve):
+    rows = np.arange(20.0).reshape(10, 2)
+    seen = []
+
+    def sample(request, context):
+        seen.append((request.model, request.seed, request.first_row))
+        for start in range(request.first_row, 10, 4):
+            if start == 4 and len(seen) == 1:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+            reply = inference_service_pb2.SampleResponse(seed=17, model_version=VERSION)
+            reply.theta.CopyFrom(_arrays.to_proto(rows[start : start + 4]))
+            yield reply
+
+    client = serve({
+        "ModelService/GetModelVersion": GET_VERSION,
+        "InferenceService/Sample": ("unary_stream", inference_service_pb2.SampleRequest, sample),
+    })
+    np.testing.assert_array_equal(client.model("planck/cosmo").sample(10), rows)
+    assert seen == [(VERSION, 0, 0), (VERSION, 17, 4)]
+
+
 def test_an_upload_that_is_interrupted_is_sent_again_under_the_same_request_id(serve):
     seen = []
 

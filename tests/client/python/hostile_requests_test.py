@@ -61,6 +61,21 @@ def test_without_a_token_a_request_costs_no_memory(guarded, method):
     assert _memory(guarded) - before <= 64 * MEBIBYTE
 
 
+def test_a_health_check_is_answered_without_its_request_being_read(guarded):
+    before = _memory(guarded)
+    assert _send(guarded, "/grpc.health.v1.Health/Check", EMPTY_JOBS, 20) == [grpc.StatusCode.OK] * 20
+    assert _memory(guarded) - before <= 64 * MEBIBYTE
+    with grpc.insecure_channel(guarded.address) as channel:
+        assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"") == b"\x08\x01"
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
+        assert next(watch) == b"\x08\x01"
+        guarded.stop()
+        assert next(watch) == b"\x08\x02"  # NOT_SERVING, before its end
+        with pytest.raises(grpc.RpcError) as raised:
+            next(watch)
+        assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
 def test_with_a_token_its_memory_is_bounded_before_it_is_parsed(guarded):
     before = _memory(guarded)
     codes = _send(guarded, "/creamery.v1.JobService/CreateJobArray", EMPTY_JOBS, 20,

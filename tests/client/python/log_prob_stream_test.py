@@ -84,6 +84,23 @@ def test_an_error_is_raised_for_its_block_and_the_next_one_is_answered(streamed)
     assert kinds == [np.ndarray, creamery.InvalidArgumentError, creamery.InvalidArgumentError, np.ndarray]
 
 
+def test_a_server_that_restarts_is_asked_again_for_what_it_has_not_answered(streamed):
+    calls = []
+
+    def stream(messages, context):
+        calls.append([])
+        for message in messages:
+            calls[-1].append(message.question.model)
+            if len(calls) < 3 and len(calls[-1]) == 3:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
+            yield _answer(message)
+
+    model = streamed(stream)
+    answers = list(model.log_prob_stream([[float(i), 0.0]] for i in range(20)))
+    assert answers == [float(i) for i in range(20)]
+    assert len(calls) == 3 and all(models[0] == VERSION and set(models[1:]) <= {""} for models in calls)
+
+
 def test_an_endless_iterable_is_taken_only_a_few_blocks_ahead(streamed):
     model = streamed(_answer_each())
     taken = []

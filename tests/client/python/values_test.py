@@ -108,7 +108,7 @@ def test_a_token_in_clear_over_the_network_is_warned_of():
 
 
 def test_nobody_listening_is_unavailable():
-    with creamery.Client("127.0.0.1:1") as client, pytest.raises(creamery.UnavailableError):
+    with creamery.Client("127.0.0.1:1", patience=0.2) as client, pytest.raises(creamery.UnavailableError):
         client.models.list("planck")
 
 

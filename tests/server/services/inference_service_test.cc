@@ -285,6 +285,27 @@ TEST_F(InferenceServiceTest, ADeadlineThatPassedStopsTheWork) {
   EXPECT_THAT(LogProb(Ask({0.1, -1})), IsOk());
 }
 
+TEST_F(InferenceServiceTest, AStreamOfSamplesMayBeginAtAnyRowOfItsSeed) {
+  StartWithModel();
+  v1::SampleRequest request;
+  request.set_model(kModel);
+  request.set_num_samples(1000);
+  request.set_seed(5);
+  std::vector<double> all, tail;
+  ASSERT_THAT(Sample(request, &all), IsOk());
+  request.set_first_row(700);
+  v1::SampleResponse head;
+  ASSERT_THAT(Sample(request, &tail, nullptr, &head), IsOk());
+  EXPECT_EQ(tail, std::vector<double>(all.begin() + 2 * 700, all.end()));
+  EXPECT_EQ(head.seed(), 5u);
+  EXPECT_EQ(head.columns_size(), 2);
+  request.set_first_row(1000);
+  EXPECT_THAT(Sample(request, &tail), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("first_row is 1000")));
+  request.set_first_row(1);
+  request.clear_seed();
+  EXPECT_THAT(Sample(request, &tail), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("seed")));
+}
+
 TEST_F(InferenceServiceTest, SamplesDependOnSeedAndRowAlone) {
   StartWithModel();
   v1::SampleRequest request;
