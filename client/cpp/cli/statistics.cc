@@ -39,6 +39,7 @@ void Print(const Context& context, const char* symbol, const char* unit, const v
   if (!response.prior_model_version().empty()) {
     std::printf("  prior: %s\n", TypedName(response.prior_model_version()).c_str());
   }
+  for (const std::string& remark : response.remarks()) std::printf("  %s\n", remark.c_str());
 }
 
 absl::Status Kl(const Context& context, const StatisticArguments& arguments) {

@@ -20,12 +20,12 @@ def warn(values: Iterable[int], subject: str) -> Tuple[str, ...]:
 
 def marginal_kl(reply: Any) -> Estimate:
     """Of a MarginalKLResponse."""
-    return _estimate.from_proto(reply.kl, "nats", **_details(reply))
+    return _estimate.from_proto(reply.kl, "nats", remarks=tuple(reply.remarks), **_details(reply))
 
 
 def dimensionality(reply: Any) -> Estimate:
     """Of a ModelDimensionalityResponse."""
-    return _estimate.from_proto(reply.dimensionality, "", **_details(reply))
+    return _estimate.from_proto(reply.dimensionality, "", remarks=tuple(reply.remarks), **_details(reply))
 
 
 def evidence(reply: Any, method: str, num_points: int = 0) -> Evidence:
