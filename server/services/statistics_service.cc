@@ -35,9 +35,10 @@ Work WorkForMarginal(ServedModels& models, const Request& request) {
   if (!request.prior().has_analytic() && prior.empty()) {
     prior = model->estimator->description().signature().prior_model();
   }
-  if (prior.empty()) return Work::Compute(absl::InfiniteDuration());
-  const absl::StatusOr<ServedModel> prior_model = models.Find(prior);
-  return prior_model.ok() && prior_model->estimator == nullptr ? Work::Disk() : Work::Compute(absl::InfiniteDuration());
+  // Other priors than those of the training are compared over its rows, which are read.
+  const bool declared = !request.prior().has_analytic() && prior.empty();
+  if (!declared || !model->estimator->description().training().has_held_out_log_ratio()) return Work::Long();
+  return Work::Compute(absl::InfiniteDuration());
 }
 
 class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
@@ -54,7 +55,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     const Work work = WorkForMarginal(source_.models, *request);
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
-      ABSL_ASSIGN_OR_RETURN(*response, AnswerMarginalKL(question, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerMarginalKL(source_, question, call.stop));
       return CheckFiniteAnswer(*response);
     });
   }
@@ -65,7 +66,7 @@ class StatisticsServiceImpl final : public GatedService<v1::StatisticsService> {
     const Work work = WorkForMarginal(source_.models, *request);
     return HandleUnary(rpc_, context, *request, Role::kClient, work, [=](const Call& call) -> absl::Status {
       ABSL_ASSIGN_OR_RETURN(const MarginalQuestion question, OpenMarginal(source_.models, *request, call.stop));
-      ABSL_ASSIGN_OR_RETURN(*response, AnswerModelDimensionality(question, call.stop));
+      ABSL_ASSIGN_OR_RETURN(*response, AnswerModelDimensionality(source_, question, call.stop));
       return CheckFiniteAnswer(*response);
     });
   }

@@ -30,8 +30,11 @@ absl::StatusOr<MarginalQuestion> OpenMarginal(ServedModels& models, const Reques
   return question;
 }
 
-absl::StatusOr<v1::MarginalKLResponse> AnswerMarginalKL(const MarginalQuestion& question, const StopToken& stop);
-absl::StatusOr<v1::ModelDimensionalityResponse> AnswerModelDimensionality(const MarginalQuestion& question,
+// The rows of the training are read if the prior asks for them and they are there.
+absl::StatusOr<v1::MarginalKLResponse> AnswerMarginalKL(const StatisticsSource& source,
+                                                        const MarginalQuestion& question, const StopToken& stop);
+absl::StatusOr<v1::ModelDimensionalityResponse> AnswerModelDimensionality(const StatisticsSource& source,
+                                                                          const MarginalQuestion& question,
                                                                           const StopToken& stop);
 
 }  // namespace creamery

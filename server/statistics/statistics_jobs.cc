@@ -102,12 +102,13 @@ absl::StatusOr<StatisticsAnswer> AnswerAny(const StatisticsSource& source, const
   StatisticsAnswer answer;
   if (job.has_marginal_kl()) {
     ABSL_ASSIGN_OR_RETURN(const auto question, OpenMarginal(source.models, job.marginal_kl(), stop));
-    ABSL_ASSIGN_OR_RETURN(*answer.result.mutable_marginal_kl(), AnswerMarginalKL(question, stop));
+    ABSL_ASSIGN_OR_RETURN(*answer.result.mutable_marginal_kl(), AnswerMarginalKL(source, question, stop));
     return answer;
   }
   if (job.has_model_dimensionality()) {
     ABSL_ASSIGN_OR_RETURN(const auto question, OpenMarginal(source.models, job.model_dimensionality(), stop));
-    ABSL_ASSIGN_OR_RETURN(*answer.result.mutable_model_dimensionality(), AnswerModelDimensionality(question, stop));
+    ABSL_ASSIGN_OR_RETURN(*answer.result.mutable_model_dimensionality(),
+                          AnswerModelDimensionality(source, question, stop));
     return answer;
   }
   if (job.has_joint_posterior()) {

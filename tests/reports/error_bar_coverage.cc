@@ -45,6 +45,7 @@ void PrintLine(int64_t index, const SyntheticProblem& problem, const ErrorBars& 
 }
 
 double Quantile(std::vector<double> values, double q) {
+  if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[static_cast<size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
 }
@@ -82,12 +83,12 @@ int Main(const Options& options) {
     }
     if (!options.brief) PrintLine(index, problem, *outcome);
     pulls.push_back((outcome->value - outcome->truth) / outcome->error);
-    ratios.push_back(outcome->error / outcome->exact_error);
     g_pulls.push_back((outcome->g_value - outcome->g_truth) / outcome->g_error);
-    g_ratios.push_back(outcome->g_error / outcome->g_exact_error);
     errors.push_back(outcome->error);
     g_errors.push_back(outcome->g_error);
     if (!(outcome->exact_error > 1e-6)) continue;  // the posterior is the prior
+    ratios.push_back(outcome->error / outcome->exact_error);
+    g_ratios.push_back(outcome->g_error / outcome->g_exact_error);
     exact_pulls.push_back((outcome->exact_value - outcome->truth) / outcome->exact_error);
     exact_errors.push_back(outcome->exact_error);
     ones.push_back(1);

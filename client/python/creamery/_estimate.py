@@ -25,7 +25,7 @@ class Estimate:
         model_version: the version that answered.
         prior_model_version: the version of the prior's model; empty if it is analytic.
         unit: "nats", or empty for a pure number.
-        remarks: what the answer leaves out and how much, in sentences.
+        remarks: what the answer leaves out and how much, in sentences; printed below the number.
 
     Example:
         >>> creamery.Estimate(5.5912, 0.0631, unit="nats")
@@ -48,7 +48,8 @@ class Estimate:
 
     @printable_repr
     def __repr__(self) -> str:
-        return f"{format_with_error(self.value, self.error)}{' ' + self.unit if self.unit else ''}"
+        number = f"{format_with_error(self.value, self.error)}{' ' + self.unit if self.unit else ''}"
+        return "\n".join([number, *(f"  {remark}" for remark in self.remarks)])
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,18 @@ import creamery
 import grpc
 import numpy as np
 import pytest
-from creamery import _arrays, _errors, _estimate, _jobs, _progress, _samples, _transport, _warnings, _weights
+from creamery import (
+    _answers,
+    _arrays,
+    _errors,
+    _estimate,
+    _jobs,
+    _progress,
+    _samples,
+    _transport,
+    _warnings,
+    _weights,
+)
 from creamery.v1 import dataset_pb2, job_pb2, statistics_service_pb2
 
 
@@ -33,6 +44,14 @@ def test_an_estimate_is_a_number_with_parts_and_a_unit():
     assert repr(estimate) == "5.59 ± 0.06 nats" == str(estimate)
     assert estimate.parts == {"monte_carlo": 0.0, "chain": 0.06, "approximation": 0.0, "member": 0.02}
     assert estimate.seed == 3
+
+
+def test_what_an_answer_leaves_out_is_printed_below_it():
+    reply = statistics_service_pb2.MarginalKLResponse(remarks=["the prior's density is zero on 0.6 % of the posterior"])
+    reply.kl.value, reply.kl.error = 5.5912, 0.0631
+    estimate = _answers.marginal_kl(reply)
+    assert estimate.remarks == ("the prior's density is zero on 0.6 % of the posterior",)
+    assert repr(estimate) == "5.59 ± 0.06 nats\n  the prior's density is zero on 0.6 % of the posterior"
 
 
 @pytest.mark.parametrize(

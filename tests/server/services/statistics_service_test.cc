@@ -42,6 +42,25 @@ TEST_F(StatisticsServiceTest, MarginalKLTakesThePriorModelThatTheVersionWasTrain
   EXPECT_THAT(MarginalKL(request), IsOk());
 }
 
+// The posterior's own rows scatter, log q with them; a prior that is the posterior scatters alike, and D_KL is 0 at
+// once. Without the rows it is 0 within an error that says so.
+TEST_F(StatisticsServiceTest, MarginalKLComparesAnotherPriorOverTheRowsOfTheTraining) {
+  StartWithProject();
+  MakeChain("chain", 2000);
+  v1::MarginalKLRequest request;
+  request.set_model(Name("chain"));
+  (*request.mutable_prior()->mutable_analytic()->mutable_priors())["x"].mutable_normal()->set_stddev(1);
+  ASSERT_OK_AND_ASSIGN(const v1::MarginalKLResponse by_rows, MarginalKL(request));
+  EXPECT_NEAR(by_rows.kl().value(), 0, 1e-6);
+  EXPECT_LT(by_rows.kl().error(), 1e-6);
+  EXPECT_THAT(by_rows.remarks(), SizeIs(0));
+  ASSERT_THAT(server_->registry().DeleteDataset({"ada", "", "", absl::Now()}, {"planck", "chain"}), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::MarginalKLResponse by_draws, MarginalKL(request));
+  EXPECT_NEAR(by_draws.kl().value(), 0, 4 * by_draws.kl().error());
+  EXPECT_GT(by_draws.kl().error(), 0.001);
+  EXPECT_THAT(by_draws.remarks(), ElementsAre(HasSubstr("is not in this registry")));
+}
+
 TEST_F(StatisticsServiceTest, JointPosteriorIsTheClosedFormStatisticsFirst) {
   StartWithProject();
   ImportPair();
