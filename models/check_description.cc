@@ -20,7 +20,6 @@ namespace {
 
 constexpr double kLargestStatistic = 1e60;
 constexpr int kMostMembers = 16;
-constexpr int kMostMarginalised = 4096;
 constexpr int kMostCandidates = 1000;
 constexpr size_t kDigestBytes = 64;
 
@@ -53,17 +52,8 @@ absl::Status CheckSignature(const v1::Signature& signature) {
   if (signature.context_size() != 0) {
     return Bad("signature.context_size", absl::StrCat(signature.context_size()), "0: no family is conditional");
   }
-  if (signature.marginalised_size() > kMostMarginalised) {
-    return Bad("signature.marginalised", absl::StrCat("a list of ", signature.marginalised_size()),
-               absl::StrCat("at most ", kMostMarginalised, " names"));
-  }
-  std::set<std::string> names;
-  for (const v1::Parameter& parameter : signature.parameters()) names.insert(parameter.name());
-  for (const std::string& name : signature.marginalised()) {
-    ABSL_RETURN_IF_ERROR(CheckParameterName("signature.marginalised", name));
-    if (names.insert(name).second) continue;
-    return Bad("signature.marginalised", absl::StrCat("a list with '", name, "'"),
-               "each name once, and none of a parameter");
+  if (const absl::Status status = CheckMarginalised(signature.marginalised(), signature.parameters()); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("signature: ", status.message()));
   }
   if (signature.prior_model().empty()) return absl::OkStatus();
   const absl::Status prior = VersionName::Parse(signature.prior_model()).status();

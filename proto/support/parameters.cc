@@ -113,6 +113,28 @@ absl::Status CheckParameters(absl::string_view what,
   return absl::OkStatus();
 }
 
+absl::Status CheckMarginalised(const google::protobuf::RepeatedPtrField<std::string>& marginalised,
+                               const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters) {
+  if (marginalised.size() > kMaxParameters) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("marginalised has ", marginalised.size(), " names, expected at most ", kMaxParameters));
+  }
+  std::set<std::string> known;
+  for (const v1::Parameter& parameter : parameters) known.insert(parameter.name());
+  std::set<std::string> names;
+  for (int i = 0; i < marginalised.size(); ++i) {
+    const std::string& name = marginalised[i];
+    ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("marginalised ", i), name));
+    if (known.count(name) > 0) {
+      return absl::InvalidArgumentError(absl::StrCat("marginalised has '", name, "', which is a parameter of its own"));
+    }
+    if (!names.insert(name).second) {
+      return absl::InvalidArgumentError(absl::StrCat("marginalised has '", name, "' twice, expected different names"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 int64_t CountRowsOutside(const v1::Dataset& schema, const RowBlock& block) {
   const int64_t d = schema.parameters_size();
   std::vector<Bounds> bounds;

@@ -3,6 +3,7 @@
 #define CREAMERY_PROTO_SUPPORT_PARAMETERS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -21,6 +22,10 @@ absl::Status CheckParameters(absl::string_view what,
 absl::Status CheckParameterName(absl::string_view what, absl::string_view name);
 // INVALID_ARGUMENT unless `text` is a line of at most 1024 bytes, as CheckText says.
 absl::Status CheckShortText(absl::string_view what, absl::string_view text);
+
+// INVALID_ARGUMENT for more than 4096 names integrated out, a malformed or repeated one, or one of `parameters`.
+absl::Status CheckMarginalised(const google::protobuf::RepeatedPtrField<std::string>& marginalised,
+                               const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters);
 
 // Rows of `block` with a parameter on or outside its bounds.
 int64_t CountRowsOutside(const v1::Dataset& schema, const RowBlock& block);

@@ -76,6 +76,7 @@ std::vector<std::string> ColumnNames(const v1::Dataset& schema) {
 
 absl::Status CheckSchema(const v1::Dataset& schema) {
   ABSL_RETURN_IF_ERROR(CheckParameters("the dataset", schema.parameters()));
+  ABSL_RETURN_IF_ERROR(CheckMarginalised(schema.marginalised(), schema.parameters()));
   if (schema.row_kind() == v1::ROW_KIND_UNSPECIFIED || !v1::RowKind_IsValid(schema.row_kind())) {
     return absl::InvalidArgumentError(absl::StrCat("row_kind is ", static_cast<int>(schema.row_kind()),
                                                    ", expected INDEPENDENT, MCMC or NESTED_SAMPLING"));
