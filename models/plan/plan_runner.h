@@ -185,12 +185,11 @@ class PlanRunner {
 template <template <int> class Runner, typename Run>
 absl::Status RunRows(const Plan& plan, int64_t n, const StopToken& stop, const Run& run) {
   constexpr int64_t kRowsPerBlock = 16;
-  constexpr int64_t kRowsPerCheck = 256;
   int64_t row = 0;
   if (n >= kRowsPerBlock) {
     Runner<kRowsPerBlock> block(plan);
     for (; row + kRowsPerBlock <= n; row += kRowsPerBlock) {
-      if (row % kRowsPerCheck == 0) ABSL_RETURN_IF_ERROR(stop.Check());
+      ABSL_RETURN_IF_ERROR(stop.Check());
       ABSL_RETURN_IF_ERROR(run(block, row));
     }
   }

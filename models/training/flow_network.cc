@@ -44,12 +44,13 @@ at::Tensor FloatTensor(const std::vector<float>& values) {
 
 }  // namespace
 
-FlowNetwork::FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member) : shape_(shape) {
+FlowNetwork::FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member, const StopToken& stop) : shape_(shape) {
   // Pairs of an order and its reverse; the first order is the columns' own, the others are drawn.
   std::vector<int64_t> order(shape.d);
   std::iota(order.begin(), order.end(), 0);
   const RandomStream stream(seed, RandomPurpose::kShuffle);
   for (int64_t layer = 0; layer < shape.transforms; ++layer) {
+    if (stop.stop_requested()) return;
     if (layer % 2 == 1) {
       std::reverse(order.begin(), order.end());
     } else if (layer > 0) {
@@ -58,7 +59,7 @@ FlowNetwork::FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member) 
     AddLayer(order);
   }
   MakeTensors();
-  Initialise(seed, member);
+  Initialise(seed, member, stop);
 }
 
 FlowNetwork::FlowNetwork(const std::vector<AutoregressiveLayer>& layers) {
@@ -138,7 +139,7 @@ void FlowNetwork::AddLinear(AutoregressiveLayer& layer, int64_t in, int64_t out,
   step_scale_values_.insert(step_scale_values_.end(), out, on_box && output ? kBiasStep : step);
 }
 
-void FlowNetwork::Initialise(uint64_t seed, int64_t member) {
+void FlowNetwork::Initialise(uint64_t seed, int64_t member, const StopToken& stop) {
   const RandomStream stream(seed, RandomPurpose::kInitialWeights);
   const auto normal = [&](int64_t index) { return stream.Normal(index, static_cast<uint32_t>(member)); };
   const bool on_box = shape_.kind == AutoregressiveLayer::Kind::kSpline;
@@ -152,6 +153,7 @@ void FlowNetwork::Initialise(uint64_t seed, int64_t member) {
       const bool from_box = on_box && k == 0;
       const double spread = (from_box ? kBoxWeightSpread : kWeightSpread) / std::sqrt(static_cast<double>(linear.in));
       for (int64_t o = 0; o < linear.out && !is_output; ++o) {
+        if (stop.stop_requested()) return;
         double offset = kBiasSpread * normal(bias + o);
         for (int64_t i = 0; i < linear.in; ++i) {
           const int64_t w = at + o * linear.in + i;

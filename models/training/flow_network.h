@@ -12,6 +12,7 @@
 
 #include "absl/types/span.h"
 #include "models/plan/plan.h"
+#include "proto/support/stop_token.h"
 
 namespace creamery {
 
@@ -26,8 +27,9 @@ struct FlowShape {
 
 class FlowNetwork {
  public:
-  // `seed` and `member` decide the input orders and the initial weights.
-  FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member);
+  // `seed` and `member` decide the input orders and the initial weights. Large ones take seconds to make: once `stop`
+  // is asked for, what is made means nothing, and the caller looks at it before it uses it.
+  FlowNetwork(const FlowShape& shape, uint64_t seed, int64_t member, const StopToken& stop = StopToken());
   // The network of layers that ToLayers made; its initial weights are theirs.
   explicit FlowNetwork(const std::vector<AutoregressiveLayer>& layers);
   // A copy whose tensors lie on `device`, as those that it is called with must.
@@ -64,7 +66,7 @@ class FlowNetwork {
   void AddLayer(const std::vector<int64_t>& order);
   void MakeTensors();
   void AddLinear(AutoregressiveLayer& layer, int64_t in, int64_t out, const std::vector<uint8_t>& mask, bool output);
-  void Initialise(uint64_t seed, int64_t member);
+  void Initialise(uint64_t seed, int64_t member, const StopToken& stop);
 
   FlowShape shape_;
   std::vector<AutoregressiveLayer> layers_;  // orders, degrees and shapes; their numbers are empty

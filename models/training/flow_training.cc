@@ -61,7 +61,8 @@ absl::StatusOr<Plan> FlowTraining::TrainOne(const FlowTask& task, double share) 
     return FitBoxSpline(u, weight, effective_rows, stop());
   };
   ABSL_ASSIGN_OR_RETURN(Plan plan, ChooseColumns(*task.data, task.train, task.spec, shape.kind, fit));
-  const FlowNetwork network(shape, options.seed, turn_.member);
+  const FlowNetwork network(shape, options.seed, turn_.member, stop());
+  ABSL_RETURN_IF_ERROR(stop().Check());
   const TrainingDevice& device = states_.hooks().device;
   if (UsesGpu(device, network.num_weights(), options.batch_size)) options.autograd_device = device.gpu;
   ABSL_ASSIGN_OR_RETURN(MemberState state, states_.Get(path, StartMember(network, options)));

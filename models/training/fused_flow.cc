@@ -55,28 +55,29 @@ double FusedFlow::TileLoss(const FusedRows& rows, int64_t begin, const float* ti
 }
 
 double FusedFlow::LossAndGradient(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
-                                  absl::Span<float> gradient) const {
+                                  absl::Span<float> gradient, const StopToken& stop) const {
   std::fill(gradient.begin(), gradient.end(), 0.0f);
   double loss = 0;
-  for (int64_t begin = 0; begin < rows.count;) {
+  for (int64_t begin = 0; begin < rows.count && !stop.stop_requested();) {
     int64_t tiles = 0;
     for (; tiles < kTiles && begin < rows.count; ++tiles, begin += kTileRows) {
       float* tile = Tile(workspace, tiles);
       SetRows(rows, begin, tile);
-      FusedForward(layout_, weights.data(), tile);
+      FusedForward(layout_, weights.data(), tile, stop);
       loss += TileLoss(rows, begin, tile);
     }
-    FusedBackward(layout_, weights.data(), workspace.tiles_.get(), tiles, gradient.data());
+    FusedBackward(layout_, weights.data(), workspace.tiles_.get(), tiles, gradient.data(), stop);
   }
   return loss / static_cast<double>(rows.count);
 }
 
-double FusedFlow::Loss(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace) const {
+double FusedFlow::Loss(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
+                       const StopToken& stop) const {
   double loss = 0;
-  for (int64_t begin = 0; begin < rows.count; begin += kTileRows) {
+  for (int64_t begin = 0; begin < rows.count && !stop.stop_requested(); begin += kTileRows) {
     float* tile = Tile(workspace, 0);
     SetRows(rows, begin, tile);
-    FusedForward(layout_, weights.data(), tile);
+    FusedForward(layout_, weights.data(), tile, stop);
     loss += TileLoss(rows, begin, tile);
   }
   return loss / static_cast<double>(rows.count);

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "models/plan/plan.h"
 #include "models/training/fused_layout.h"
+#include "proto/support/stop_token.h"
 
 namespace creamery {
 
@@ -48,12 +49,14 @@ class FusedFlow {
   // The loss -1/count sum_i weight_i log p(y_i), natural log, of the base N(0, I) for affine layers and U(0, 1)^d for
   // spline layers, and its gradient, of which forbidden entries are 0. `weights` and `gradient`: (num_weights) in the
   // order of FlowNetwork; forbidden weights are 0, as FlowNetwork makes them and gradient steps leave them. NaN or
-  // infinite if the arithmetic overflows.
+  // infinite if the arithmetic overflows. Returns within a linear map of a tile once `stop` is asked for; the caller
+  // looks at it before it uses what came back.
   double LossAndGradient(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
-                         absl::Span<float> gradient) const;
+                         absl::Span<float> gradient, const StopToken& stop = StopToken()) const;
 
   // The loss alone.
-  double Loss(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace) const;
+  double Loss(absl::Span<const float> weights, const FusedRows& rows, Workspace& workspace,
+              const StopToken& stop = StopToken()) const;
 
  private:
   // Tiles that are worked on together: the more, the less often sums over rows end; few enough for the cache.

@@ -17,17 +17,19 @@ HWY_BEFORE_NAMESPACE();
 namespace creamery {
 namespace HWY_NAMESPACE {
 
-void Forward(const FusedLayout& layout, const float* weights, float* tile) {
+void Forward(const FusedLayout& layout, const float* weights, float* tile, const StopToken& stop) {
   float* ladj = tile + layout.ladj * kTileRows;
   std::fill(ladj, ladj + kTileRows, 0.0f);
   for (const FusedLayer& layer : layout.layers) {
     const float* input = tile + layer.input * kTileRows;
     const float* below = input;
     for (size_t h = 0; h < layer.hidden.size(); ++h) {
+      if (stop.stop_requested()) return;
       float* hidden = tile + layer.hidden[h] * kTileRows;
       ForwardProduct<true>(layer.network[h], weights, below, hidden);
       below = hidden;
     }
+    if (stop.stop_requested()) return;
     float* raw = tile + layer.raw * kTileRows;
     ForwardProduct<false>(layer.network.back(), weights, below, raw);
     for (int64_t i = 0; i < layout.d; ++i, raw += layer.outputs * kTileRows) {
@@ -59,8 +61,8 @@ void StartBackward(const FusedLayout& layout, float* tile) {
 
 // delta_output -> gradients of raw numbers, of hidden units and of the input, which becomes delta_output of the layer
 // before unless this is the first.
-void LayerBackward(const FusedLayout& layout, const FusedLayer& layer, bool is_first, const float* weights,
-                   float* tile) {
+void LayerBackward(const FusedLayout& layout, const FusedLayer& layer, bool is_first, const float* weights, float* tile,
+                   const StopToken& stop) {
   const float* scale = tile + layout.scale * kTileRows;
   float* delta_input = tile + layout.delta_input * kTileRows;
   float* delta_output = tile + layout.delta_output * kTileRows;
@@ -81,6 +83,7 @@ void LayerBackward(const FusedLayout& layout, const FusedLayer& layer, bool is_f
   const float* above = raw;
   float* delta = tile + layout.deltas * kTileRows;
   for (size_t h = layer.hidden.size(); h-- > 0;) {
+    if (stop.stop_requested()) return;
     const FusedLinear& linear = layer.network[h + 1];
     BackwardProduct<true>(linear, weights, above, tile + layer.hidden[h] * kTileRows, delta);
     above = delta;
@@ -91,16 +94,18 @@ void LayerBackward(const FusedLayout& layout, const FusedLayer& layer, bool is_f
   std::copy(delta_input, delta_input + layout.d * kTileRows, delta_output);
 }
 
-void Backward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient) {
+void Backward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient,
+              const StopToken& stop) {
   const int64_t stride = layout.lines * kTileRows;
   for (int64_t t = 0; t < count; ++t) StartBackward(layout, tiles + t * stride);
   for (size_t l = layout.layers.size(); l-- > 0;) {
     const FusedLayer& layer = layout.layers[l];
-    for (int64_t t = 0; t < count; ++t) LayerBackward(layout, layer, l == 0, weights, tiles + t * stride);
+    for (int64_t t = 0; t < count; ++t) LayerBackward(layout, layer, l == 0, weights, tiles + t * stride, stop);
     // Deltas lie from the last hidden layer to the first.
     const float* delta = tiles + layer.raw * kTileRows;
     const float* next_delta = tiles + layout.deltas * kTileRows;
     for (size_t h = layer.network.size(); h-- > 0;) {
+      if (stop.stop_requested()) return;
       const FusedLinear& linear = layer.network[h];
       const float* in = tiles + (h == 0 ? layer.input : layer.hidden[h - 1]) * kTileRows;
       WeightGradient(linear, in, delta, stride, count, gradient);
@@ -192,12 +197,13 @@ HWY_EXPORT(Backward);
 HWY_EXPORT(Norm);
 HWY_EXPORT(AdamStep);
 
-void FusedForward(const FusedLayout& layout, const float* weights, float* tile) {
-  HWY_DYNAMIC_DISPATCH(Forward)(layout, weights, tile);
+void FusedForward(const FusedLayout& layout, const float* weights, float* tile, const StopToken& stop) {
+  HWY_DYNAMIC_DISPATCH(Forward)(layout, weights, tile, stop);
 }
 
-void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient) {
-  HWY_DYNAMIC_DISPATCH(Backward)(layout, weights, tiles, count, gradient);
+void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient,
+                   const StopToken& stop) {
+  HWY_DYNAMIC_DISPATCH(Backward)(layout, weights, tiles, count, gradient, stop);
 }
 
 double FusedNorm(int64_t count, const float* values) { return HWY_DYNAMIC_DISPATCH(Norm)(count, values); }

@@ -7,18 +7,22 @@
 #include <cstdint>
 
 #include "models/training/fused_layout.h"
+#include "proto/support/stop_token.h"
 
 namespace creamery {
 
 // The tile's input lines -> all activations, z and ladj. `weights`: flat, forbidden entries 0. Tiles are aligned to 64
-// bytes.
-void FusedForward(const FusedLayout& layout, const float* weights, float* tile);
+// bytes. Looks at `stop` before every linear map, because a pass through a large network takes seconds: once it is
+// asked for, what is in the tile means nothing.
+void FusedForward(const FusedLayout& layout, const float* weights, float* tile, const StopToken& stop);
 
 // After FusedForward on each of `count` tiles, `layout.lines * kTileRows` floats apart: adds to `gradient` the gradient
 // of
 //   sum over rows of scale * -log p(row)
 // with respect to the weights; forbidden entries are not touched. Overwrites what FusedForward left in the tiles.
-void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient);
+// `stop` as there.
+void FusedBackward(const FusedLayout& layout, const float* weights, float* tiles, int64_t count, float* gradient,
+                   const StopToken& stop);
 
 // Square root of the sum of squares, summed in float64. Not finite if a value is not.
 double FusedNorm(int64_t count, const float* values);

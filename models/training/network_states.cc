@@ -52,6 +52,7 @@ absl::Status NetworkStates::AfterEpoch(const FitTurn& turn, const std::string& p
       share * (state.finished ? 1 : static_cast<double>(state.epoch) / static_cast<double>(max_epochs));
   if (hooks_.progress) TellProgress(turn, state, max_epochs, steps_per_second);
   if (!hooks_.checkpoint || !hooks_.checkpoint_due || !hooks_.checkpoint_due()) return absl::OkStatus();
+  ABSL_RETURN_IF_ERROR(hooks_.stop.Check());
   const double before = std::exchange(state_.seconds, Seconds(state_.seconds));
   std::string bytes = WriteCheckpoint(state_, identity_);
   state_.seconds = before;

@@ -15,7 +15,8 @@ namespace creamery {
 namespace {
 
 constexpr double kAverageEpochs = 5;
-constexpr int64_t kEvaluationRows = 4096;  // a few milliseconds between looks at the stop token
+constexpr int64_t kEvaluationRows = 4096;
+constexpr int64_t kWeightsPerCheck = 1 << 22;  // some ten milliseconds of an optimiser's step
 
 // Minus the weighted mean log density of some rows and its gradient, in the space of the layers.
 class Objective {
@@ -24,18 +25,18 @@ class Objective {
       : train_(train), held_out_(held_out), flow_(network.layers()), workspace_(flow_) {}
 
   // Of rows index[0..count) of the training rows; the gradient of forbidden weights is 0.
-  double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count,
-                         std::vector<float>& gradient) {
+  double LossAndGradient(std::vector<float>& weights, const int64_t* index, int64_t count, std::vector<float>& gradient,
+                         const StopToken& stop) {
     const FusedRows rows{train_.y.data_ptr<float>(), train_.weight.data_ptr<float>(), index, count};
-    return flow_.LossAndGradient(weights, rows, workspace_, absl::MakeSpan(gradient));
+    return flow_.LossAndGradient(weights, rows, workspace_, absl::MakeSpan(gradient), stop);
   }
 
   // Of held-out rows begin..begin + count - 1.
-  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count) {
+  double HeldOutLoss(std::vector<float>& weights, int64_t begin, int64_t count, const StopToken& stop) {
     const int64_t d = held_out_.y.size(1);
     const FusedRows rows{held_out_.y.data_ptr<float>() + begin * d, held_out_.weight.data_ptr<float>() + begin, nullptr,
                          count};
-    return flow_.Loss(weights, rows, workspace_);
+    return flow_.Loss(weights, rows, workspace_, stop);
   }
 
  private:
@@ -106,7 +107,8 @@ class Loop {
     for (int64_t begin = 0; begin < n; begin += options_.batch_size) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(options_.batch_size, n - begin);
-      const double value = objective_.LossAndGradient(state_.weights, &rows[begin], count, gradient_);
+      const double value = objective_.LossAndGradient(state_.weights, &rows[begin], count, gradient_, stop_);
+      ABSL_RETURN_IF_ERROR(stop_.Check());  // the step may have ended early
       const double norm = FusedNorm(network_.num_weights(), gradient_.data());
       if (!std::isfinite(value)) return Diverged(options_, epoch, state_.learning_rate, "the training loss");
       if (!std::isfinite(norm)) return Diverged(options_, epoch, state_.learning_rate, "the gradient");
@@ -115,12 +117,23 @@ class Loop {
       adam.step = ++state_.steps;
       adam.gradient_scale = norm > options_.clip_norm ? options_.clip_norm / norm : 1;
       adam.average_part = AveragePart(state_.steps, steps_per_epoch);
-      FusedAdamStep(
-          adam, gradient_.data(), network_.step_scale().data_ptr<float>(), network_.num_weights(),
-          {state_.weights.data(), state_.first_moment.data(), state_.second_moment.data(), state_.average.data()});
+      ABSL_RETURN_IF_ERROR(Step(adam));
       sum += value * static_cast<double>(count);
     }
     state_.train_loss = sum / static_cast<double>(n) - train_.map_ladj;
+    return absl::OkStatus();
+  }
+
+  // In pieces between which it can stop: the state is then as useless as after any other half step, and what was kept
+  // after the last epoch is not.
+  absl::Status Step(const FusedAdam& adam) {
+    const float* step_scale = network_.step_scale().data_ptr<float>();
+    for (int64_t begin = 0; begin < network_.num_weights(); begin += kWeightsPerCheck) {
+      ABSL_RETURN_IF_ERROR(stop_.Check());
+      FusedAdamStep(
+          adam, &gradient_[begin], step_scale + begin, std::min(kWeightsPerCheck, network_.num_weights() - begin),
+          {&state_.weights[begin], &state_.first_moment[begin], &state_.second_moment[begin], &state_.average[begin]});
+    }
     return absl::OkStatus();
   }
 
@@ -140,8 +153,9 @@ class Loop {
     for (int64_t begin = 0; begin < n; begin += kEvaluationRows) {
       ABSL_RETURN_IF_ERROR(stop_.Check());
       const int64_t count = std::min(kEvaluationRows, n - begin);
-      sum += objective_.HeldOutLoss(state_.average, begin, count) * static_cast<double>(count);
+      sum += objective_.HeldOutLoss(state_.average, begin, count, stop_) * static_cast<double>(count);
     }
+    ABSL_RETURN_IF_ERROR(stop_.Check());  // the last block may have ended early
     return sum / static_cast<double>(n);
   }
 

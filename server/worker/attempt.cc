@@ -22,6 +22,17 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // A line about epochs at most this often.
 constexpr absl::Duration kSayEvery = absl::Seconds(1);
 
+// A checkpoint of a large network is hundreds of megabytes.
+absl::StatusOr<std::string> DigestUnlessStopped(absl::string_view bytes, const StopToken& stop) {
+  constexpr size_t kPiece = 16 << 20;
+  Sha256 sha;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPiece, bytes.size()))) {
+    ABSL_RETURN_IF_ERROR(stop.Check());
+    sha.Update(bytes.substr(0, kPiece));
+  }
+  return sha.Finish();
+}
+
 // The server may come back, or the connection.
 bool MayWorkLater(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
@@ -190,7 +201,9 @@ bool Attempt::CheckpointDue() {
 absl::Status Attempt::StoreCheckpoint(const std::string& bytes) {
   const absl::Time start = absl::Now();
   Say("checkpoint begins");
-  const absl::Status status = link_.PutBlob(lease_.lease(), v1::CHECKPOINT, Sha256Hex(bytes), bytes, calls_);
+  const absl::StatusOr<std::string> digest = DigestUnlessStopped(bytes, stop_.token());
+  const absl::Status status =
+      digest.ok() ? link_.PutBlob(lease_.lease(), v1::CHECKPOINT, *digest, bytes, calls_) : digest.status();
   last_checkpoint_ = absl::Now();
   checkpoint_cost_ = last_checkpoint_ - start;
   if (status.ok()) {

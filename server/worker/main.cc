@@ -85,6 +85,7 @@ int Main(const Flags& flags) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
 
   const absl::StatusOr<TrainingDevice> device = FindTrainingDevice(flags.device);
   if (!device.ok()) {

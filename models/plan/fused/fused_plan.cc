@@ -20,7 +20,6 @@ namespace creamery {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int64_t kRowsPerCheck = 256;
 
 // Rows that are worth a small tile, and a large one, rather than several of the next smaller shape.
 constexpr int64_t kEnoughForFew = 5;
@@ -107,7 +106,7 @@ absl::Status FusedPlan::ForEachTile(size_t bytes, int64_t n, int64_t smallest, c
   return std::visit(
       [&](const auto& packed) -> absl::Status {
         for (int64_t row = 0; row < n;) {
-          if (row % kRowsPerCheck == 0) ABSL_RETURN_IF_ERROR(stop.Check());
+          ABSL_RETURN_IF_ERROR(stop.Check());  // a tile of a large network takes a tenth of a second
           const int64_t rest = n - row;
           const int64_t tile = rest >= kEnoughForMany ? kTileOfMany : rest >= kEnoughForFew ? kTileOfFew : smallest;
           auto memory = MakeMemory<Memory>(packed, tile, scratch.data());

@@ -2,10 +2,14 @@
 #include "models/training/fused_flow.h"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <ostream>
 #include <string>
@@ -14,6 +18,7 @@
 
 #include "models/random.h"
 #include "models/training/flow_network.h"
+#include "models/training/fused_kernels.h"
 
 namespace creamery {
 namespace {
@@ -256,6 +261,32 @@ TEST_P(KindTest, RowsAreTakenByIndex) {
   EXPECT_EQ(flow.LossAndGradient(weights, indexed, workspace, absl::MakeSpan(by_index)),
             flow.LossAndGradient(weights, picked.Fused(), workspace, absl::MakeSpan(direct)));
   EXPECT_EQ(by_index, direct);
+}
+
+// A step of a large network takes minutes; a stop that is asked for is seen before the next linear map of one tile.
+TEST_P(KindTest, AStopThatIsAskedForLeavesTheStepAtOnce) {
+  const FlowNetwork network(shape_, 3, 1);
+  const std::vector<float> weights = RandomWeights(network, 0.3f);
+  const Rows rows = RandomRows(shape_, 200);
+  const FusedFlow flow(network.layers());
+  FusedFlow::Workspace workspace(flow);
+  std::vector<float> gradient(network.num_weights(), 1.0f);
+  StopSource stop;
+  stop.RequestStop();
+  EXPECT_EQ(flow.LossAndGradient(weights, rows.Fused(), workspace, absl::MakeSpan(gradient), stop.token()), 0);
+  EXPECT_THAT(gradient, testing::Each(0.0f));
+  EXPECT_EQ(flow.Loss(weights, rows.Fused(), workspace, stop.token()), 0);
+
+  // No map of a tile that has begun, either: its hidden units stay as they were.
+  const FusedLayout layout(network.layers());
+  std::unique_ptr<float, void (*)(void*)> tile(
+      static_cast<float*>(std::aligned_alloc(64, layout.lines * kTileRows * sizeof(float))), &std::free);
+  std::fill_n(tile.get(), layout.lines * kTileRows, 7.0f);
+  FusedForward(layout, weights.data(), tile.get(), stop.token());
+  EXPECT_EQ(tile.get()[layout.layers[0].raw * kTileRows], 7.0f);
+  FusedBackward(layout, weights.data(), tile.get(), 1, gradient.data(), stop.token());
+  EXPECT_THAT(gradient, testing::Each(0.0f));
+  EXPECT_THAT(FlowNetwork(shape_, 3, 1, stop.token()).initial_weights(), testing::Each(0.0f));
 }
 
 TEST_P(KindTest, ThreadsWithWorkspacesOfTheirOwnFindTheSameBits) {
