@@ -2,8 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <set>
-#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/array.h"
@@ -14,7 +12,6 @@
 namespace creamery {
 namespace {
 
-constexpr int kMaxMarginalised = 4096;
 constexpr size_t kMaxDescriptionBytes = 4096;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -39,29 +36,6 @@ absl::Status CheckLogLikelihood(absl::string_view what, const std::vector<double
     return absl::InvalidArgumentError(absl::StrCat(what, " has ", std::isnan(values[i]) ? "nan" : "inf", " in row ",
                                                    first_row + static_cast<int64_t>(i),
                                                    ", expected finite numbers or -inf"));
-  }
-  return absl::OkStatus();
-}
-
-// Parameters that were left away: names as parameters have them, none of them there.
-absl::Status CheckMarginalised(const v1::Dataset& schema) {
-  if (schema.marginalised_size() > kMaxMarginalised) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("marginalised has ", schema.marginalised_size(), " names, expected at most ", kMaxMarginalised));
-  }
-  std::set<std::string> parameters;
-  for (const v1::Parameter& parameter : schema.parameters()) parameters.insert(parameter.name());
-  std::set<std::string> names;
-  for (int i = 0; i < schema.marginalised_size(); ++i) {
-    const std::string& name = schema.marginalised(i);
-    ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("marginalised: parameter ", i), name));
-    if (parameters.count(name) > 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("marginalised has '", name, "', which is a parameter of the dataset"));
-    }
-    if (!names.insert(name).second) {
-      return absl::InvalidArgumentError(absl::StrCat("marginalised has '", name, "' twice, expected different names"));
-    }
   }
   return absl::OkStatus();
 }
@@ -95,7 +69,6 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
                                                    schema.log_evidence().error(),
                                                    ", expected finite numbers and an error >= 0"));
   }
-  ABSL_RETURN_IF_ERROR(CheckMarginalised(schema));
   if (schema.description().size() > kMaxDescriptionBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the description has ", schema.description().size(),
                                                    " bytes, expected at most ", kMaxDescriptionBytes));
