@@ -31,12 +31,19 @@ complete -o bashdefault -o default -F _creamery creamery
 constexpr char kZsh[] = R"sh(#compdef creamery
 _creamery() {
   local -a reply
-  reply=(${(f)" $(creamery __complete "${(j: :)words[1,CURRENT]}" 2 > / dev / null) "})
-    if ((${#reply}));
-then compadd - Q-- ${reply : # * [= / ]} compadd - Q - S '' --$ { (M) reply : # * [= / ] }
-else _files fi
+  reply=(${(f)"$(creamery __complete "${(j: :)words[1,CURRENT]}" 2>/dev/null)"})
+  if (( ${#reply} )); then
+    compadd -Q -- ${reply:#*[=/]}
+    compadd -Q -S '' -- ${(M)reply:#*[=/]}
+  else
+    _files
+  fi
 }
-compdef _creamery creamery
+if [[ $funcstack[1] == _creamery ]]; then  # loaded from fpath at the first completion
+  _creamery "$@"
+else
+  compdef _creamery creamery
+fi
 )sh";
 constexpr char kFish[] = R"sh(function __creamery_complete
   set -l reply (creamery __complete (commandline -cp) 2>/dev/null)

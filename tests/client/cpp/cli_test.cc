@@ -281,6 +281,7 @@ TEST_F(CliTest, BashCompletesThroughThePrintedScript) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_THAT(Run(std::string("completion ") + shell).out, HasSubstr("creamery __complete")) << shell;
   }
+  EXPECT_THAT(Run("completion zsh").out, HasSubstr("\n    compadd -Q -- ${reply:#*[=/]}\n"));
   const std::string script = folder_.Write("complete.sh", Run("completion bash").out + R"(
 COMP_LINE='creamery train p/m --family=n' COMP_POINT=${#COMP_LINE}
 COMP_WORDS=(creamery train p/m --family = n) COMP_CWORD=5
