@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kLargestStatistic = 1e60;
 constexpr int kMostMembers = 16;
-constexpr int kMostCandidates = 1000;
+constexpr int kMostCandidates = 10000;
 constexpr size_t kDigestBytes = 64;
 
 absl::Status Bad(absl::string_view field, absl::string_view given, absl::string_view expected) {

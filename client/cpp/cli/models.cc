@@ -39,7 +39,8 @@ void PrintModel(const v1::Model& model) {
   for (const auto& [alias, version] : model.aliases()) {
     Out("  %s=%d", alias, version);
   }
-  for (const auto& [key, value] : model.labels()) Out("  %s:%s", key, value);
+  const std::map<std::string, std::string> labels(model.labels().begin(), model.labels().end());  // in order
+  for (const auto& [key, value] : labels) Out("  %s:%s", key, value);
   Out("\n");
 }
 

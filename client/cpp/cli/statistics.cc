@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <optional>
 
 #include "client/cpp/cli/cli.h"
@@ -39,7 +38,6 @@ void Print(const Context& context, const char* symbol, const char* unit, const v
   if (!response.prior_model_version().empty()) {
     Out("  prior: %s\n", TypedName(response.prior_model_version()));
   }
-  for (const std::string& remark : response.remarks()) std::printf("  %s\n", remark.c_str());
 }
 
 absl::Status Kl(const Context& context, const StatisticArguments& arguments) {

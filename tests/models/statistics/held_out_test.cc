@@ -50,9 +50,10 @@ TEST(HeldOutTest, SeparatesTruthFromTheNoiseOfTheMembers) {
   EXPECT_NEAR(statistics.log_prob_covariance(), 0.49, 4 * total * std::sqrt(2) / root);
   EXPECT_LT(statistics.covariance_spread(), 0.02);
   EXPECT_NEAR(statistics.chain_error(), std::sqrt(total) / root, 0.05 * std::sqrt(total) / root);
-  // Of products of two members: more than of the truth's square alone, less than of one member's.
-  EXPECT_GT(statistics.variance_chain_error(), 0.49 * std::sqrt(2) / root);
-  EXPECT_LT(statistics.variance_chain_error(), total * std::sqrt(2) / root);
+  // The product of members by row is s^2 + s (e_0 / 2 + 3 e / 2) + e_0 e / 2 + q / 2: s of the truth, e_0 of the member
+  // that held the row out, e and q the mean of the others' noise and of its products by pairs.
+  const double of_products = std::sqrt(2 * 0.49 * 0.49 + 0.49 * 0.25 + 2 * 0.25 * 0.25 / 12);
+  EXPECT_NEAR(statistics.variance_chain_error(), of_products / root, 0.05 * of_products / root);
   EXPECT_NEAR(statistics.effective_size(), 20000, 1e-6);
   EXPECT_NEAR(statistics.kish_size(), 20000, 1e-6);
   EXPECT_NEAR(statistics.log_prob_floor(), -1 - 3.72 * std::sqrt(total), 0.5);  // two rows of 20000 lie below

@@ -217,6 +217,11 @@ TEST_F(DatasetServiceTest, AnUploadWithoutANameOrToNobodyIsRefused) {
 }
 
 TEST_F(DatasetServiceTest, SchemasAndIdsAreCheckedAndRepeatsAreSafe) {
+  EXPECT_THAT(CreateDataset(Schema()), IsOk());  // without rows: taken over
+  v1::Dataset described = Schema();
+  described.set_description("another");
+  EXPECT_THAT(CreateDataset(described), HasCode(absl::StatusCode::kAlreadyExists));
+  ASSERT_THAT(Append(Head(1), {MakeRows(0, 1)}), IsOk());
   EXPECT_THAT(CreateDataset(Schema()), HasCode(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(CreateDataset(Schema(), "bad/id"), HasCode(absl::StatusCode::kInvalidArgument));
   v1::Dataset twice = Schema();
