@@ -41,8 +41,8 @@ absl::Status CheckNumber(absl::string_view field, double value, double least) {
 absl::Status CheckReal(absl::string_view field, double value) { return CheckNumber(field, value, -kLargestStatistic); }
 absl::Status CheckPositive(absl::string_view field, double value) { return CheckNumber(field, value, 0); }
 
-absl::Status CheckSignature(const v1::Signature& signature) {
-  ABSL_RETURN_IF_ERROR(CheckParameters("the signature", signature.parameters()));
+absl::Status CheckSignature(const v1::Signature& signature, TextOrigin origin) {
+  ABSL_RETURN_IF_ERROR(CheckParameters("the signature", signature.parameters(), origin));
   std::set<int> abilities;
   for (const int ability : signature.abilities()) {
     if (ability != v1::ABILITY_UNSPECIFIED && v1::Ability_IsValid(ability) && abilities.insert(ability).second)
@@ -52,7 +52,8 @@ absl::Status CheckSignature(const v1::Signature& signature) {
   if (signature.context_size() != 0) {
     return Bad("signature.context_size", absl::StrCat(signature.context_size()), "0: no family is conditional");
   }
-  if (const absl::Status status = CheckMarginalised(signature.marginalised(), signature.parameters()); !status.ok()) {
+  if (const absl::Status status = CheckMarginalised(signature.marginalised(), signature.parameters(), origin);
+      !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("signature: ", status.message()));
   }
   if (signature.prior_model().empty()) return absl::OkStatus();
@@ -129,11 +130,18 @@ absl::Status CheckRowCounts(const v1::TrainingSummary& training) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::TrainingOptions& options) {
+absl::Status CheckTexts(const v1::TrainingSummary& training) {
+  for (int i = 0; i < training.compared_size(); ++i) {
+    ABSL_RETURN_IF_ERROR(CheckText(absl::StrCat("training.compared[", i, "].failure"), training.compared(i).failure(),
+                                   TextKind::kParagraphs));
+  }
   ABSL_RETURN_IF_ERROR(CheckShortText("training.job", training.job()));
   ABSL_RETURN_IF_ERROR(CheckShortText("training.dataset", training.dataset()));
   ABSL_RETURN_IF_ERROR(CheckShortText("training.build", training.build()));
-  ABSL_RETURN_IF_ERROR(CheckShortText("training.device", training.device()));
+  return CheckShortText("training.device", training.device());
+}
+
+absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::TrainingOptions& options) {
   const std::string& digest = training.dataset_digest();
   if (!digest.empty() && (digest.size() != kDigestBytes || !std::all_of(digest.begin(), digest.end(), [](char c) {
                             return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
@@ -158,7 +166,6 @@ absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::Traini
     const std::string field = absl::StrCat("training.compared[", i, "].");
     ABSL_RETURN_IF_ERROR(CheckReal(field + "held_out_log_prob", candidate.held_out_log_prob()));
     ABSL_RETURN_IF_ERROR(CheckPositive(field + "difference_error", candidate.difference_error()));
-    ABSL_RETURN_IF_ERROR(CheckText(field + "failure", candidate.failure(), TextKind::kParagraphs));
   }
   for (const int warning : training.warnings()) {
     if (warning != v1::WARNING_UNSPECIFIED && v1::Warning_IsValid(warning)) continue;
@@ -169,8 +176,9 @@ absl::Status CheckTraining(const v1::TrainingSummary& training, const v1::Traini
 
 }  // namespace
 
-absl::Status CheckDescription(const v1::ModelVersion& description) {
-  ABSL_RETURN_IF_ERROR(CheckSignature(description.signature()));
+absl::Status CheckDescription(const v1::ModelVersion& description, TextOrigin origin) {
+  ABSL_RETURN_IF_ERROR(CheckSignature(description.signature(), origin));
+  if (origin == TextOrigin::kArriving) ABSL_RETURN_IF_ERROR(CheckTexts(description.training()));
   ABSL_RETURN_IF_ERROR(CheckSpec(description));
   ABSL_RETURN_IF_ERROR(CheckTraining(description.training(), description.spec().training()));
   const v1::LogEvidence& evidence = description.log_evidence();

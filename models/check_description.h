@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "creamery/v1/model.pb.h"
+#include "proto/support/parameters.h"
 
 namespace creamery {
 
@@ -17,8 +18,8 @@ namespace creamery {
 //                 row kind and warnings, a digest or none
 //   held-out      finite numbers within 1e60, whose squares' squares are numbers still; variances and errors at least 0
 //   log_evidence  finite, its error at least 0
-// and every text free of control characters.
-absl::Status CheckDescription(const v1::ModelVersion& description);
+// and every text of what arrives free of control characters.
+absl::Status CheckDescription(const v1::ModelVersion& description, TextOrigin origin);
 
 }  // namespace creamery
 

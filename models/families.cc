@@ -110,7 +110,9 @@ void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact
 absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(artifact_bytes));
   ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
-  if (const absl::Status status = CheckDescription(description); !status.ok()) {
+  // What has no name yet arrives.
+  const TextOrigin origin = name.empty() ? TextOrigin::kArriving : TextOrigin::kStored;
+  if (const absl::Status status = CheckDescription(description, origin); !status.ok()) {
     return absl::DataLossError(absl::StrCat("the artifact's description: ", status.message()));
   }
   if (!name.empty()) description.set_name(name);

@@ -243,7 +243,12 @@ absl::Status ServerImpl::Listen() {
   // Of what gRPC itself holds: it reads a message of any size to its end before anybody may refuse it.
   grpc::ResourceQuota quota("server");
   quota.Resize(static_cast<size_t>(intake_.options().max_request_bytes));
+  // Reflection is gRPC's own and takes a thread for each call.
+  quota.SetMaxThreads(16);
   builder.SetResourceQuota(quota);
+  // gRPC inflates a compressed message whole before anybody may look at its size.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetMaxReceiveMessageSize(config_.max_message_mib() << 20);
   builder.SetMaxSendMessageSize(-1);
   // Only health and reflection use these.

@@ -30,9 +30,9 @@
 // pairs of which one has not seen the row, half by pairs that both have. Members share rows, two of four 2/3 of them,
 // and with these some noise: C = (4/3) half the gap in the covariance, all there is where the posterior is the prior.
 // Elsewhere products of noise and of the density's own slopes make up for it (measured), so the lesser of C^2 / Var and
-// Var is taken off, and 3/4 C is an error. So are: 0.2 of the distance from the variance of O's terms, which is as noisy as one
-// member; and sqrt(Var M / 2) for a misfit M that neighbours see (a family that cannot describe the rows is smoother:
-// measured, a half to all of it). Kernels are too smooth for that: see DimensionalityOf.
+// Var is taken off, and 3/4 C is an error. So are: 0.2 of the distance from the variance of O's terms, which is as
+// noisy as one member; and sqrt(Var M / 2) for a misfit M that neighbours see (a family that cannot describe the rows
+// is smoother: measured, a half to all of it). Kernels are too smooth for that: see DimensionalityOf.
 //
 // Where the prior vanishes on at most 1 % of the posterior, both statistics are of the posterior cut to where it does
 // not, and say so.

@@ -183,7 +183,7 @@ absl::StatusOr<std::string> TrainingRun::Finish() {
   Safetensors artifact;
   for (int64_t k = 0; k < members(); ++k) WriteDensityTree(trees_[k], MemberPrefix(k), artifact);
   training.set_seconds(states_->Seconds());
-  if (const absl::Status status = CheckDescription(description); !status.ok()) {
+  if (const absl::Status status = CheckDescription(description, TextOrigin::kStored); !status.ok()) {
     // Nothing but numbers can be wrong in what was just written: log densities beyond all sense.
     return absl::FailedPreconditionError(absl::StrCat("these rows leave no usable version: ", status.message()));
   }

@@ -49,11 +49,13 @@ absl::Status CheckPrior(absl::string_view name, const v1::Prior& prior) {
   }
 }
 
-absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
+absl::Status CheckParameter(const v1::Parameter& parameter, int index, TextOrigin origin) {
   const std::string& name = parameter.name();
-  ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("parameter ", index), name));
-  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the label of '", name, "'"), parameter.label()));
-  ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the unit of '", name, "'"), parameter.unit()));
+  ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("parameter ", index), name, origin));
+  if (origin == TextOrigin::kArriving) {
+    ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the label of '", name, "'"), parameter.label()));
+    ABSL_RETURN_IF_ERROR(CheckShortText(absl::StrCat("the unit of '", name, "'"), parameter.unit()));
+  }
   if (parameter.has_prior()) {
     if (parameter.derived()) {
       return absl::InvalidArgumentError(
@@ -82,11 +84,12 @@ absl::Status CheckParameter(const v1::Parameter& parameter, int index) {
 
 }  // namespace
 
-absl::Status CheckParameterName(absl::string_view what, absl::string_view name) {
+absl::Status CheckParameterName(absl::string_view what, absl::string_view name, TextOrigin origin) {
   if (name.empty() || name.size() > kMaxNameBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, " has a name of ", name.size(), " characters, expected 1 to ", kMaxNameBytes));
   }
+  if (origin == TextOrigin::kStored) return absl::OkStatus();
   return CheckText(absl::StrCat("the name of ", what), name, TextKind::kWord);
 }
 
@@ -97,14 +100,14 @@ absl::Status CheckShortText(absl::string_view what, absl::string_view text) {
 }
 
 absl::Status CheckParameters(absl::string_view what,
-                             const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters) {
+                             const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters, TextOrigin origin) {
   if (parameters.empty() || parameters.size() > kMaxParameters) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, " has ", parameters.size(), " parameters, expected 1 to ", kMaxParameters));
   }
   std::set<std::string> names;
   for (int i = 0; i < parameters.size(); ++i) {
-    ABSL_RETURN_IF_ERROR(CheckParameter(parameters[i], i));
+    ABSL_RETURN_IF_ERROR(CheckParameter(parameters[i], i, origin));
     if (!names.insert(parameters[i].name()).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("two parameters are named '", parameters[i].name(), "', expected different names"));
@@ -114,7 +117,7 @@ absl::Status CheckParameters(absl::string_view what,
 }
 
 absl::Status CheckMarginalised(const google::protobuf::RepeatedPtrField<std::string>& marginalised,
-                               const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters) {
+                               const google::protobuf::RepeatedPtrField<v1::Parameter>& parameters, TextOrigin origin) {
   if (marginalised.size() > kMaxParameters) {
     return absl::InvalidArgumentError(
         absl::StrCat("marginalised has ", marginalised.size(), " names, expected at most ", kMaxParameters));
@@ -124,7 +127,7 @@ absl::Status CheckMarginalised(const google::protobuf::RepeatedPtrField<std::str
   std::set<std::string> names;
   for (int i = 0; i < marginalised.size(); ++i) {
     const std::string& name = marginalised[i];
-    ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("marginalised ", i), name));
+    ABSL_RETURN_IF_ERROR(CheckParameterName(absl::StrCat("marginalised ", i), name, origin));
     if (known.count(name) > 0) {
       return absl::InvalidArgumentError(absl::StrCat("marginalised has '", name, "', which is a parameter of its own"));
     }

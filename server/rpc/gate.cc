@@ -36,6 +36,7 @@ absl::Status GateKeeper::Take(grpc::ByteBuffer* bytes, google::protobuf::Message
     ABSL_ASSIGN_OR_RETURN(const int64_t structure, StructureBytes(type, &reader, method_.limits.structure_bytes));
     // The bytes themselves and what they become.
     ABSL_RETURN_IF_ERROR(intake().Charge(this, 2 * static_cast<int64_t>(length) + structure));
+    charged_ = true;
   }
   grpc::ProtoBufferReader reader(bytes);
   if (!reader.status().ok() || !request->ParseFromZeroCopyStream(&reader)) {
@@ -43,6 +44,11 @@ absl::Status GateKeeper::Take(grpc::ByteBuffer* bytes, google::protobuf::Message
   }
   bytes->Clear();
   return absl::OkStatus();
+}
+
+void GateKeeper::Release() {
+  if (charged_) intake().Charge(this, 0).IgnoreError();
+  charged_ = false;
 }
 
 }  // namespace creamery::internal

@@ -44,9 +44,14 @@ class GateKeeper : public Intake::Guest {
   grpc::Status Refusal(const absl::Status& status) const;
   // Parses what was read, and lets the bytes go.
   absl::Status Take(grpc::ByteBuffer* bytes, google::protobuf::Message* request);
+  // What was taken is no longer held.
+  void Release();
 
   const GatedMethod& method_;
   grpc::CallbackServerContext* const context_;
+
+ private:
+  bool charged_ = false;
 };
 
 // One request, then the reactor of the method; `Outer` is gRPC's reactor, `Inner` the method's.
@@ -234,6 +239,7 @@ class ManyRequestsGate : public Outer, protected GateKeeper {
   // Reactors of many requests look after their own patience.
   void Expel(const absl::Status&) final {}
   void Read(Request* target) {
+    Release();  // whoever reads on has done with what came before
     target_ = target;
     this->StartRead(&bytes_);
   }

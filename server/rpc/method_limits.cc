@@ -34,7 +34,7 @@ constexpr Row kRows[] = {
     {"creamery.v1.StatisticsService.Reweight", kAny, 4 * kMiB, false},
     {"creamery.v1.DatasetService.AppendRows", kAny, 4 * kMiB, true},
     {"creamery.v1.ModelService.ImportVersion", kAny, 4 * kMiB, true},
-    {"creamery.v1.WorkerService.PutBlob", kAny, 4 * kMiB, true},
+    {"creamery.v1.WorkerService.PutBlob", kAny, 4 * kMiB, false},
     // Schemas of many parameters; specs with everything spelled out.
     {"creamery.v1.DatasetService.CreateDataset", 4 * kMiB, 16 * kMiB, false},
     {"creamery.v1.JobService.CreateJob", kAny, 16 * kMiB, false},
@@ -42,8 +42,9 @@ constexpr Row kRows[] = {
     {"creamery.v1.WorkerService.Complete", 4 * kMiB, 16 * kMiB, false},
     // Small, but open for long.
     {"creamery.v1.JobService.WatchJob", 64 << 10, kMiB, true},
-    {"creamery.v1.WorkerService.Heartbeat", kMiB, 4 * kMiB, true},
-    {"creamery.v1.WorkerService.Lease", 64 << 10, kMiB, true},
+    // Of workers, which a token lets in and which all come over one socket: not counted by connection.
+    {"creamery.v1.WorkerService.Heartbeat", kMiB, 4 * kMiB, false},
+    {"creamery.v1.WorkerService.Lease", 64 << 10, kMiB, false},
 };
 
 }  // namespace

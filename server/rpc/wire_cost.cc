@@ -48,6 +48,12 @@ class Walk {
   }
 
   absl::Status Field(const FieldDescriptor* field, uint32_t tag, int depth) {
+    if (field != nullptr) {  // of another wire type: the parser keeps it as an unknown field
+      const auto given = WireFormatLite::GetTagWireType(tag);
+      const auto own = WireFormatLite::WireTypeForFieldType(static_cast<WireFormatLite::FieldType>(field->type()));
+      if (given != own && !(given == WireFormatLite::WIRETYPE_LENGTH_DELIMITED && field->is_packable()))
+        field = nullptr;
+    }
     if (field == nullptr) cost_ += kUnknown;
     const bool repeated = field != nullptr && field->is_repeated();
     uint64_t number = 0;

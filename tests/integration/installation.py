@@ -109,5 +109,6 @@ class Installation:
         if self.worker is None or not self.worker.alive():
             self.start_worker()
 
-    def client(self):
-        return creamery.Client(self.address, token="token-of-a-person-0123456789")
+    def client(self, patience=0.5):
+        """A client whose calls, where a kill interrupts them, end soon: the server may come back only after them."""
+        return creamery.Client(self.address, token="token-of-a-person-0123456789", patience=patience)

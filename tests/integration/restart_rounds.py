@@ -52,7 +52,7 @@ class Load:
         self.threads.append(threading.Thread(target=run, name=kind))
 
     def start(self):
-        client = self.site.client()
+        client = self.site.client(patience=60)
         model = client.model(MODEL)
         theta = np.full(2, 0.1)
         value = model.log_prob(theta)
@@ -105,7 +105,7 @@ def run(bin_dir, restarts, calls, seconds=2.0, log=print):
         site.ensure()
         load = Load(site)
         try:
-            with site.client() as client:
+            with site.client(patience=60) as client:
                 chain = np.random.default_rng(1).normal(size=(400, 2))
                 client.datasets.upload("restart/chain", chain, names=["a", "b"])
                 flow = creamery.MAF(transforms=2, hidden_units=[16, 16], members=2, max_epochs=5)

@@ -116,13 +116,23 @@ class EditedDescriptionTest : public testing::TestWithParam<Edit> {};
 TEST_P(EditedDescriptionTest, IsRefusedByNameAndDoesNotLoad) {
   Safetensors artifact = GoldenArtifact();
   ASSERT_OK_AND_ASSIGN(v1::ModelVersion description, ReadDescription(artifact));
-  ASSERT_THAT(CheckDescription(description), IsOk());
+  ASSERT_THAT(CheckDescription(description, TextOrigin::kArriving), IsOk());
   GetParam().make(description);
-  EXPECT_THAT(CheckDescription(description),
+  EXPECT_THAT(CheckDescription(description, TextOrigin::kArriving),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(GetParam().message)));
   WriteDescription(description, artifact);
   EXPECT_THAT(LoadEstimator(artifact.Serialize()),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(GetParam().message)));
+}
+
+// Rules of text grew stricter after versions were published whose labels break them.
+TEST(StoredDescriptionTest, TextThatNoLongerMayArriveStillLoads) {
+  Safetensors artifact = GoldenArtifact();
+  ASSERT_OK_AND_ASSIGN(v1::ModelVersion description, ReadDescription(artifact));
+  description.mutable_signature()->mutable_parameters(0)->set_label("\tau");
+  WriteDescription(description, artifact);
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()).status(), HasCode(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(LoadEstimator(artifact.Serialize(), "projects/p/models/m/versions/1").status(), IsOk());
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, EditedDescriptionTest, testing::ValuesIn(Edits()),

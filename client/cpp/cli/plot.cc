@@ -38,10 +38,15 @@ absl::StatusOr<int> Run(const std::vector<std::string>& words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// python -m would look for every module in the working directory first, where a chain's folder may hold anything.
+constexpr char kProgram[] =
+    "import sys; sys.path[:] = [each for each in sys.path if each]; from runpy import run_module; "
+    "run_module('creamery.plot', run_name='__main__', alter_sys=True)";
+
 absl::Status Plot(const Context& context, const PlotArguments& arguments) {
   ABSL_RETURN_IF_ERROR(context.settings.status());
   const char* python = std::getenv("CREAMERY_PYTHON");
-  std::vector<std::string> words = {python == nullptr || *python == '\0' ? "python3" : python, "-m", "creamery.plot",
+  std::vector<std::string> words = {python == nullptr || *python == '\0' ? "python3" : python, "-c", kProgram,
                                     absl::StrCat("--model=", arguments.model), absl::StrCat("--out=", arguments.out)};
   if (!arguments.chain.empty()) words.push_back(absl::StrCat("--chain=", arguments.chain));
   if (!arguments.dataset.empty()) words.push_back(absl::StrCat("--dataset=", arguments.dataset));

@@ -99,6 +99,10 @@ class NpyRows final : public RowReader {
     }
     rows_ = header.shape[0];
     num_columns_ = header.shape.size() == 2 ? header.shape[1] : 1;
+    if (num_columns_ > kMostColumns) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path_, " has ", num_columns_, " columns, expected at most ", kMostColumns));
+    }
     by_columns_ = header.fortran_order && num_columns_ > 1;
     begin_ = (short_header ? 10 : 12) + static_cast<int64_t>(header_size);
     ABSL_RETURN_IF_ERROR(CheckSize(header.type));
@@ -128,6 +132,7 @@ class NpyRows final : public RowReader {
  private:
   // Ours have 128 bytes, NumPy's grow with structured types, which are not read.
   static constexpr size_t kLongestHeader = 1 << 20;
+  static constexpr int64_t kMostColumns = 1 << 16;
 
   bool ReadBytes(std::string* bytes) {
     return static_cast<bool>(input_->read(bytes->data(), static_cast<std::streamsize>(bytes->size())));

@@ -330,7 +330,7 @@ def _of_ultranest(run: _chain_roots.Run) -> Chains:
         raise InvalidArgumentError(f"{description} names no parameters ('paramnames'): {error}") from None
     h5py = _samples.need("h5py")
     with h5py.File(points_file, "r") as file:
-        points = np.asarray(file["points"], dtype=np.float64)
+        points = np.asarray(_own(h5py, file, "points"), dtype=np.float64)
     if points.ndim != 2 or points.shape[1] < 3 + 2 * len(names):
         raise InvalidArgumentError(
             f"{points_file} has shape {points.shape}, expected at least {3 + 2 * len(names)} columns for {len(names)} "
@@ -352,14 +352,27 @@ def _of_ultranest(run: _chain_roots.Run) -> Chains:
     )
 
 
+def _own(h5py: Any, group: Any, name: str) -> Any:
+    """A member of an HDF5 group that lies in the file itself: links and external storage could name any file."""
+    try:
+        found = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+    except (KeyError, OSError):
+        found = None
+    if found is None or getattr(found, "external", None) or getattr(found, "is_virtual", False):
+        raise InvalidArgumentError(f"{group.file.filename} has no '{name}' of its own, expected it in this file")
+    return found
+
+
 def _of_emcee(path: str, names: Optional[Sequence[str]], burn_in: BurnIn) -> Chains:
     """The chain that emcee kept in an HDF5 file."""
     h5py = _samples.need("h5py")
     with h5py.File(path, "r") as file:
         if "mcmc" not in file or "chain" not in file["mcmc"]:
             raise InvalidArgumentError(f"{path} holds no chain of emcee, expected mcmc/chain")
-        kept = int(file["mcmc"].attrs.get("iteration", len(file["mcmc"]["chain"])))
-        chain = np.asarray(file["mcmc"]["chain"][:kept], dtype=np.float64)  # (steps, walkers, d)
+        group = _own(h5py, file, "mcmc")
+        stored = _own(h5py, group, "chain")
+        kept = int(group.attrs.get("iteration", len(stored)))
+        chain = np.asarray(stored[:kept], dtype=np.float64)  # (steps, walkers, d)
     if chain.ndim != 3 or len(chain) == 0:
         raise InvalidArgumentError(f"{path} holds a chain of shape {chain.shape}, expected (steps, walkers, d)")
     return _chain_objects.of_walkers(chain, names, burn_in)

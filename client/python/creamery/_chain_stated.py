@@ -251,7 +251,9 @@ def of_cobaya(path: str) -> Tuple[Stated, Dict[str, str], List[str]]:
             bounds[name] = pair
         if stated is None:
             kind = prior.get("dist") if isinstance(prior, dict) else prior
-            notes.append(f"{path}: the prior of {name}, {_chain_text.shown(str(kind))}, is none of ours and left out")
+            # An alias may stand for more text than memory holds.
+            text = str(kind) if isinstance(kind, (str, int, float)) else f"a {type(kind).__name__}"
+            notes.append(f"{path}: the prior of {name}, {_chain_text.shown(text)}, is none of ours and left out")
     return (priors, bounds, derived), labels, notes
 
 
@@ -265,7 +267,9 @@ def _cobaya_prior(prior: Any) -> Tuple[Optional[_priors.Prior], Optional[Tuple[O
         prior = {"min": prior[0], "max": prior[1]}
     if not isinstance(prior, dict):
         return None, None
-    kind = str(prior.get("dist", "uniform"))
+    kind = prior.get("dist", "uniform")
+    if not isinstance(kind, str):
+        return None, None
     try:
         at, scale = float(prior.get("loc", 0.0)), float(prior.get("scale", 1.0))
         limited = "min" in prior and "max" in prior

@@ -86,6 +86,19 @@ def test_with_a_token_its_memory_is_bounded_before_it_is_parsed(guarded):
         client.models.list("nobody")
 
 
+@pytest.mark.parametrize("method", ["/creamery.v1.InferenceService/LogProb",
+                                    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"])
+def test_a_compressed_message_is_refused_before_it_is_inflated(guarded, method):
+    before = _memory(guarded)
+    options = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(guarded.address, options, compression=grpc.Compression.Gzip) as channel:
+        with pytest.raises(grpc.RpcError) as raised:
+            list(channel.stream_stream(method)(iter([bytes(200 * MEBIBYTE)]), timeout=30,
+                                                    metadata=[("authorization", f"Bearer {TOKEN}")]))
+    assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert _memory(guarded) - before < 64 * MEBIBYTE
+
+
 def test_a_message_beyond_what_its_method_needs_is_refused_with_the_limit(guarded):
     body = job_service_pb2.GetJobRequest(name="x" * 100_000).SerializeToString()
     with grpc.insecure_channel(guarded.address) as channel, pytest.raises(grpc.RpcError) as raised:

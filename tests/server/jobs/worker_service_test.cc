@@ -8,6 +8,7 @@
 #include "creamery/v1/worker_service.grpc.pb.h"
 #include "proto/support/digest.h"
 #include "server/jobs/job_service.h"
+#include "server/rpc/intake.h"
 #include "storage/parts.h"
 #include "tests/server/jobs/small_artifact.h"
 #include "tests/storage/registry_fixture.h"
@@ -34,7 +35,8 @@ class WorkerServiceTest : public RegistryFixture {
     auth_.AddToken("a-token-of-a-person", "ada", Role::kClient);
     auth_.AddToken("a-token-of-a-worker", "kestrel", Role::kWorker);
     ASSERT_OK_AND_ASSIGN(board_, JobBoard::Create(*registry_, JobBoard::Options()));
-    const RpcRuntime rpc{&auth_, &disk_, &disk_};
+    RpcRuntime rpc{&auth_, &disk_, &disk_};
+    rpc.intake = &intake_;
     jobs_service_ = MakeJobService(rpc, *board_, *registry_);
     worker_service_ = MakeWorkerService(rpc, *board_, *registry_);
     grpc::ServerBuilder builder;
@@ -105,6 +107,7 @@ class WorkerServiceTest : public RegistryFixture {
   }
 
   Authenticator auth_;
+  Intake intake_{Intake::Options{}};
   std::unique_ptr<JobBoard> board_;
   ComputePool disk_;
   std::unique_ptr<grpc::Service> jobs_service_, worker_service_;

@@ -44,6 +44,12 @@ TEST(WireCostTest, ItStopsAtTheLimitAndNamesIt) {
               HasCode(absl::StatusCode::kResourceExhausted));
 }
 
+// A bool that comes as an empty text, which the parser keeps as an unknown field.
+TEST(WireCostTest, FieldsOfAnotherWireTypeCostWhatUnknownOnesDo) {
+  EXPECT_THAT(Cost(*v1::LogProbRequest::descriptor(), Repeated(std::string("\x2a\x00", 2), 1000), 10000),
+              HasCode(absl::StatusCode::kResourceExhausted));
+}
+
 TEST(WireCostTest, BytesOfArraysCostNothingBesideThemselves) {
   v1::LogProbRequest request;
   request.set_model("projects/p/models/m");
