@@ -378,12 +378,9 @@ class Datasets:
             (4000, 2)
         """
         described = self.get(full_name(dataset, self._transport.project))
+        request = _arguments.message(dataset_service_pb2.DownloadRowsRequest, name=described.name, revision=revision)
         # Pinned, so that a stream that breaks goes on with the same rows.
-        request = _arguments.message(
-            dataset_service_pb2.DownloadRowsRequest,
-            name=described.name,
-            revision=revision or described.proto.revision,
-        )
+        request.revision = request.revision or described.proto.revision
         keys = {"theta": "theta", **{field: key for key, field in _FIELDS.items()}}
         found: Dict[str, List[NDArray[Any]]] = {}
         for reply in self._transport.stream("DownloadRows", request, immutable=True):
