@@ -182,7 +182,8 @@ absl::Status CheckDescription(const v1::ModelVersion& description, TextOrigin or
   ABSL_RETURN_IF_ERROR(CheckSpec(description));
   ABSL_RETURN_IF_ERROR(CheckTraining(description.training(), description.spec().training()));
   const v1::LogEvidence& evidence = description.log_evidence();
-  if (std::isfinite(evidence.value()) && std::isfinite(evidence.error()) && evidence.error() >= 0) {
+  if (std::fabs(evidence.value()) <= kLargestStatistic && evidence.error() >= 0 &&
+      evidence.error() <= kLargestStatistic) {
     return absl::OkStatus();
   }
   return Bad("log_evidence", absl::StrCat(evidence.value(), " with error ", evidence.error()),

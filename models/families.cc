@@ -5,13 +5,16 @@
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/check_description.h"
 #include "models/densities/density_estimator.h"
+#include "proto/support/rows.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -107,6 +110,39 @@ void WriteDescription(const v1::ModelVersion& description, Safetensors& artifact
   artifact.SetMetadata("description", ToJson(description));
 }
 
+namespace {
+
+constexpr int64_t kProbes = 256;
+constexpr double kLargestShareAtABound = 0.05;
+
+// The maps of an artifact and the bounds that it declares are told apart in it. Draws show whether they agree: those
+// that its maps put outside the box come to lie on the last number inside.
+absl::Status CheckBox(const Estimator& estimator) {
+  if (estimator.density() == nullptr) return absl::OkStatus();
+  const auto& parameters = estimator.description().signature().parameters();
+  const int64_t d = parameters.size();
+  std::vector<double> theta(kProbes * d);
+  ABSL_RETURN_IF_ERROR(Sample(*estimator.density(), 0, 0, absl::MakeSpan(theta), StopToken()));
+  for (int64_t j = 0; j < d; ++j) {
+    const Bounds bounds = BoundsOf(parameters[static_cast<int>(j)]);
+    int64_t at_a_bound = 0;
+    for (int64_t i = 0; i < kProbes; ++i) {
+      const double value = theta[i * d + j];
+      if (value <= std::nextafter(bounds.lower, HUGE_VAL) || value >= std::nextafter(bounds.upper, -HUGE_VAL)) {
+        ++at_a_bound;
+      }
+    }
+    if (static_cast<double>(at_a_bound) <= kLargestShareAtABound * static_cast<double>(kProbes)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(at_a_bound, " of ", kProbes, " draws of '", parameters[static_cast<int>(j)].name(),
+                     "' lie outside the bounds that the signature declares, ", bounds.lower, " and ", bounds.upper,
+                     ", expected those of its maps"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artifact_bytes, const std::string& name) {
   ABSL_ASSIGN_OR_RETURN(const Safetensors artifact, Safetensors::Parse(artifact_bytes));
   ABSL_ASSIGN_OR_RETURN(v1::ModelVersion description, ReadDescription(artifact));
@@ -118,7 +154,13 @@ absl::StatusOr<std::unique_ptr<Estimator>> LoadEstimator(absl::string_view artif
   if (!name.empty()) description.set_name(name);
   const auto family = FindFamily(description.spec());
   if (!family.ok()) return absl::DataLossError(absl::StrCat("the artifact's ", family.status().message()));
-  return (*family)->load(std::move(description), artifact);
+  ABSL_ASSIGN_OR_RETURN(std::unique_ptr<Estimator> estimator, (*family)->load(std::move(description), artifact));
+  if (origin == TextOrigin::kArriving) {
+    if (const absl::Status status = CheckBox(*estimator); !status.ok()) {
+      return absl::DataLossError(absl::StrCat("the artifact: ", status.message()));
+    }
+  }
+  return estimator;
 }
 
 }  // namespace creamery

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
 namespace creamery {
 namespace {
 
@@ -34,6 +37,24 @@ std::vector<v1::Warning> TrainingWarnings(const v1::TrainingSummary& training, i
     warnings.push_back(v1::LARGE_MISFIT);
   }
   return warnings;
+}
+
+std::vector<std::string> TrainingRemarks(const v1::TrainingSummary& training) {
+  std::vector<std::string> remarks;
+  for (const int warning : training.warnings()) {
+    if (warning == v1::ROWS_LEFT_OUT) {
+      remarks.push_back(absl::StrCat(training.num_rows_outside(), " rows on or outside a declared bound ",
+                                     "were left out of the training, which used ", training.num_rows()));
+    } else if (warning == v1::FEW_DISTINCT_ROWS) {
+      remarks.push_back(absl::StrCat("only ", training.num_distinct_rows(), " of the ", training.num_rows(),
+                                     " rows of the training are distinct"));
+    } else if (warning == v1::LARGE_MISFIT) {
+      remarks.push_back(
+          absl::StrFormat("nearest neighbours find the density %.2g +- %.2g nats from rows it has not seen",
+                          training.held_out().misfit(), training.held_out().misfit_error()));
+    }
+  }
+  return remarks;
 }
 
 }  // namespace creamery

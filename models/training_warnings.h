@@ -2,6 +2,7 @@
 #ifndef CREAMERY_MODELS_TRAINING_WARNINGS_H_
 #define CREAMERY_MODELS_TRAINING_WARNINGS_H_
 
+#include <string>
 #include <vector>
 
 #include "creamery/v1/model.pb.h"
@@ -14,6 +15,9 @@ namespace creamery {
 // if the misfit, less half the gap between rows seen and not seen in training, exceeds a quarter of a nat and five of
 // its standard errors; of kernel densities no misfit is known.
 std::vector<v1::Warning> TrainingWarnings(const v1::TrainingSummary& training, int64_t d);
+
+// What the training's own warnings are about, in sentences with their numbers.
+std::vector<std::string> TrainingRemarks(const v1::TrainingSummary& training);
 
 }  // namespace creamery
 

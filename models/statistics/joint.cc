@@ -19,6 +19,7 @@
 #include "models/statistics/pareto.h"
 #include "models/statistics/tension.h"
 #include "models/statistics/weights.h"
+#include "models/training_warnings.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -301,6 +302,11 @@ absl::StatusOr<JointResult> ComputeJoint(const JointInput& input, const JointPro
   JointTarget target(problem, stop);
   ABSL_ASSIGN_OR_RETURN(const Budget budget, ShareOut(input, target));
   std::vector<v1::Warning> warnings = problem.warnings;
+  for (const Estimator* model : input.models) {
+    for (const int warning : model->description().training().warnings()) {
+      warnings.push_back(static_cast<v1::Warning>(warning));
+    }
+  }
 
   std::vector<ModelDraws> draws;
   bool outside_prior = false;
@@ -340,6 +346,11 @@ absl::StatusOr<JointResult> ComputeJoint(const JointInput& input, const JointPro
   std::sort(warnings.begin(), warnings.end());
   warnings.erase(std::unique(warnings.begin(), warnings.end()), warnings.end());
   for (const v1::Warning warning : warnings) head.add_warnings(warning);
+  for (const Estimator* model : input.models) {
+    for (const std::string& remark : TrainingRemarks(model->description().training())) {
+      head.add_remarks(absl::StrCat(model->description().name(), ": ", remark));
+    }
+  }
   head.set_evaluations(target.evaluations() + 2 * budget.marginals * target.num_models());
   result.theta = sample.theta;
   result.weight = sample.weight;

@@ -174,6 +174,12 @@ absl::StatusOr<LogLikelihoods> SumLogLikelihoods(const LogLikelihoodInput& input
   if (seen.outside_training) result.warnings.push_back(v1::OUTSIDE_TRAINING_REGION);
   if (seen.outside_support) result.warnings.push_back(v1::OUTSIDE_SUPPORT);
   if (prior_is_estimated) result.warnings.push_back(v1::PRIOR_IS_ESTIMATED);
+  std::set<int> of_training;
+  for (const Estimator* model : input.models) {
+    const auto& warnings = model->description().training().warnings();
+    of_training.insert(warnings.begin(), warnings.end());
+  }
+  for (const int warning : of_training) result.warnings.push_back(static_cast<v1::Warning>(warning));
   return result;
 }
 

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "models/statistics/log_ratio.h"
 #include "models/statistics/weights.h"
+#include "models/training_warnings.h"
 #include "proto/support/status_macros.h"
 
 namespace creamery {
@@ -227,13 +229,13 @@ void WarnOfCoverage(const Answer& answer, MarginalStatistics& statistics) {
   if (coverage.uncovered > 0) {
     warn(v1::PRIOR_DOES_NOT_COVER);
     statistics.remarks.push_back(absl::StrFormat(
-        "the prior's density is zero on %.2g %% of the posterior: the answer is of the posterior cut to the rest",
+        "the prior's density is zero on %.3g %% of the posterior: the answer is of the posterior cut to the rest",
         100 * coverage.uncovered));
   }
   if (coverage.outside <= kLargestOutside) return;
   warn(v1::OUTSIDE_TRAINING_REGION);
   statistics.remarks.push_back(
-      absl::StrFormat("%.2g %% of the posterior lies where the prior's model has hardly any samples (below the 1e-4 "
+      absl::StrFormat("%.3g %% of the posterior lies where the prior's model has hardly any samples (below the 1e-4 "
                       "quantile of its own log-density), with %.3g of the %.3g nats: the prior is extrapolated there",
                       100 * coverage.outside, coverage.outside_part, answer.kl.value()));
   if (coverage.outside < 0.5 && std::fabs(coverage.outside_part) < std::fabs(answer.kl.value()) / 2) return;
@@ -252,18 +254,8 @@ void WarnOfTraining(const v1::TrainingSummary& training, MarginalStatistics& sta
     if (!known) statistics.warnings.push_back(warning);
     auto& others = statistics.dimensionality_warnings;
     if (std::find(others.begin(), others.end(), warning) == others.end()) others.push_back(warning);
-    if (warning == v1::ROWS_LEFT_OUT) {
-      statistics.remarks.push_back(absl::StrCat(training.num_rows_outside(), " rows on or outside a declared bound ",
-                                                "were left out of the training, which used ", training.num_rows()));
-    } else if (warning == v1::FEW_DISTINCT_ROWS) {
-      statistics.remarks.push_back(absl::StrCat("only ", training.num_distinct_rows(), " of the ", training.num_rows(),
-                                                " rows of the training are distinct"));
-    } else if (warning == v1::LARGE_MISFIT) {
-      statistics.remarks.push_back(
-          absl::StrFormat("nearest neighbours find the density %.2g +- %.2g nats from rows it has not seen",
-                          training.held_out().misfit(), training.held_out().misfit_error()));
-    }
   }
+  for (std::string& remark : TrainingRemarks(training)) statistics.remarks.push_back(std::move(remark));
 }
 
 std::vector<v1::Warning> WarningsOf(const v1::TrainingSummary& training, const MarginalPrior& prior,

@@ -13,6 +13,7 @@ namespace creamery {
 namespace {
 
 constexpr size_t kMaxDescriptionBytes = 4096;
+constexpr double kLargestLogEvidence = 1e60;  // sums of many are numbers still
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // A column of one number per row, there if and only if the schema has it.
@@ -63,8 +64,8 @@ absl::Status CheckSchema(const v1::Dataset& schema) {
         "row_kind is NESTED_SAMPLING, which needs the columns log_likelihood and log_likelihood_birth");
   }
   if (schema.has_log_evidence() &&
-      !(std::isfinite(schema.log_evidence().value()) && std::isfinite(schema.log_evidence().error()) &&
-        schema.log_evidence().error() >= 0)) {
+      !(std::fabs(schema.log_evidence().value()) <= kLargestLogEvidence && schema.log_evidence().error() >= 0 &&
+        schema.log_evidence().error() <= kLargestLogEvidence)) {
     return absl::InvalidArgumentError(absl::StrCat("log_evidence is ", schema.log_evidence().value(), " with error ",
                                                    schema.log_evidence().error(),
                                                    ", expected finite numbers and an error >= 0"));

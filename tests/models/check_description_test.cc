@@ -135,6 +135,18 @@ TEST(StoredDescriptionTest, TextThatNoLongerMayArriveStillLoads) {
   EXPECT_THAT(LoadEstimator(artifact.Serialize(), "projects/p/models/m/versions/1").status(), IsOk());
 }
 
+TEST(ArrivingArtifactTest, ABoxThatIsNotThatOfTheMapsIsRefused) {
+  Safetensors artifact = GoldenArtifact();
+  ASSERT_OK_AND_ASSIGN(v1::ModelVersion description, ReadDescription(artifact));
+  v1::Parameter& parameter = *description.mutable_signature()->mutable_parameters(0);
+  parameter.clear_prior();
+  parameter.set_lower(1e6);
+  parameter.set_upper(2e6);
+  WriteDescription(description, artifact);
+  EXPECT_THAT(LoadEstimator(artifact.Serialize()).status(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("outside the bounds that the signature declares")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Golden, EditedDescriptionTest, testing::ValuesIn(Edits()),
                          [](const auto& info) { return info.param.name; });
 
