@@ -124,6 +124,7 @@ absl::StatusOr<std::unique_ptr<Estimator>> TrainGaussian(const std::string& fami
 std::unique_ptr<Estimator> Move(const Estimator& model, const std::vector<double>& shift, double half_width,
                                 MovedDensity which) {
   v1::ModelVersion description = model.description();
+  description.mutable_training()->clear_held_out_log_ratio();  // of the priors it was trained under
   for (v1::Parameter& parameter : *description.mutable_signature()->mutable_parameters()) {
     parameter.mutable_prior()->mutable_uniform()->set_lower(-half_width);
     parameter.mutable_prior()->mutable_uniform()->set_upper(half_width);
