@@ -25,6 +25,7 @@
 namespace creamery {
 namespace {
 
+constexpr double kSmallShare = 0.1;   // of the rows of a version
 constexpr int64_t kFewestRows = 100;  // of the final sample
 constexpr int64_t kFewestDraws = 32;  // of each model
 constexpr int64_t kMostDraws = 2000;
@@ -235,7 +236,9 @@ void AddLogZ(const JointProblem& problem, v1::JointStatistics& statistics) {
 std::vector<std::string> FarModels(const JointProblem& problem, const JointErrors& errors) {
   std::vector<std::string> far;
   for (size_t k = 0; k < problem.models.size(); ++k) {
-    if (!(errors.local_rows[k] < kFewLocalRows)) continue;
+    // A version of few rows has few anywhere, which FEW_EFFECTIVE_SAMPLES says.
+    const double all = problem.models[k].estimator->description().training().held_out().effective_size();
+    if (!(errors.local_rows[k] < std::min(kFewLocalRows, kSmallShare * all))) continue;
     far.push_back(absl::StrFormat("%s (%.2g)", problem.models[k].name, errors.local_rows[k]));
   }
   return far;

@@ -44,9 +44,10 @@ using JointProgress = std::function<void(double done)>;
 // (joint_average.h): of the choices measured on flows trained from 10 000 rows in ten dimensions the one with the least
 // error of log R at four sigma, 0.19, against 0.23 with the best member.
 //
-// Warnings that come with an answer: LITTLE_OVERLAP where fewer than 50 rows of a model would be effective at the joint
-// posterior (JointErrors::local_rows); NOT_DETERMINED where the error of log R exceeds one and zero is within two of
-// it: then not even its sign is known. A remark says what would determine it.
+// Warnings that come with an answer: LITTLE_OVERLAP where fewer than 50 rows of a model, and fewer than a tenth of its
+// effective rows, would be effective at the joint posterior (JointErrors::local_rows); NOT_DETERMINED where the error
+// of log R exceeds one and zero is within two of it: then not even its sign is known. A remark says what would
+// determine it.
 //
 // INVALID_ARGUMENT: fewer than two models, one listed twice, one that shares no parameter with another, a prior of an
 // unknown or not of a shared parameter. FAILED_PRECONDITION: declared priors of a shared parameter that differ (both

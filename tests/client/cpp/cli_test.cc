@@ -308,9 +308,9 @@ TEST_F(CliTest, APlotWithoutThePythonClientSaysWhatToInstall) {
   // What the Python client is asked.
   const std::string fake = folder_.Write("python", "#!/bin/sh\necho \"$@\"\n");
   std::filesystem::permissions(fake, std::filesystem::perms(0700));
-  EXPECT_THAT(Run("plot m --chain=c.csv --server=x:1 --project=p", "CREAMERY_PYTHON=" + fake).out,
-              AllOf(HasSubstr("'creamery.plot'"),
-                    HasSubstr(") --model=p/m --out=corner.png --chain=c.csv --server=x:1\n")));
+  EXPECT_THAT(
+      Run("plot m --chain=c.csv --server=x:1 --project=p", "CREAMERY_PYTHON=" + fake).out,
+      AllOf(HasSubstr("'creamery.plot'"), HasSubstr(") --model=p/m --out=corner.png --chain=c.csv --server=x:1\n")));
 }
 
 }  // namespace
